@@ -27,6 +27,8 @@
 pub mod error;
 pub mod format;
 pub mod id;
+pub mod keys;
+pub mod payload;
 pub mod progress;
 pub mod wire;
 
