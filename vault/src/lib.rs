@@ -30,6 +30,7 @@ pub mod id;
 pub mod keys;
 pub mod payload;
 pub mod progress;
+pub mod store;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
