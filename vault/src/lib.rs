@@ -24,13 +24,18 @@
 //! | `check` | findings, cheapest first | stop at the first finding |
 #![forbid(unsafe_code)]
 
+pub mod chain;
+pub mod chunk;
 pub mod error;
 pub mod format;
 pub mod id;
+pub mod index;
 pub mod keys;
+pub mod pack;
 pub mod payload;
 pub mod progress;
 pub mod store;
+pub mod tree;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,605 @@
+//! A sorted map kept in chunks whose borders depend on the keys alone, so that equal parts of two
+//! maps are the same chunks (spec 11).
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::chunk::Reference;
+use crate::error::Result;
+use crate::format;
+use crate::id::MacKey;
+use crate::wire::{self, Malformed};
+
+/// Gives the bytes of nodes, verified against their reference.
+pub trait Nodes {
+    /// The chunk of a node.
+    fn node(&mut self, reference: &Reference) -> Result<Vec<u8>>;
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireNode(u8, u8, Vec<ByteBuf>);
+
+/// One entry of a node: in a leaf the map's, above it the last key and the reference of a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Entry {
+    /// What the entry counts towards the size of its node.
+    fn size(&self) -> usize {
+        self.key.len().saturating_add(self.value.len()).saturating_add(8)
+    }
+}
+
+/// Builds a tree from a map that is given in ascending order.
+pub struct Builder {
+    key: MacKey,
+    levels: Vec<Level>,
+}
+
+#[derive(Default)]
+struct Level {
+    entries: Vec<Entry>,
+    size: usize,
+    /// Whether a node of this level was stored already.
+    closed: bool,
+}
+
+impl Builder {
+    /// An empty map; `key` is the compartment's tree key.
+    pub fn new(key: MacKey) -> Self {
+        Self { key, levels: vec![Level::default()] }
+    }
+
+    /// Takes the next entry. `store` keeps a node and gives its reference.
+    ///
+    /// # Errors
+    /// What `store` gives; a key that is empty, too long or not above the one before; a value that
+    /// is too long.
+    pub fn push(
+        &mut self,
+        key: &[u8],
+        value: Vec<u8>,
+        store: &mut impl FnMut(&[u8]) -> Result<Reference>,
+    ) -> Result<()> {
+        if key.is_empty() || key.len() > format::KEY_MAX || value.len() > format::VALUE_MAX {
+            return Err(Malformed::new("an entry over the limits of a tree", 0).into());
+        }
+        let before = self.levels.first().and_then(|level| level.entries.last());
+        if before.is_some_and(|before| before.key.as_slice() >= key) {
+            return Err(Malformed::new("entries out of order", 0).into());
+        }
+        self.push_at(0, Entry { key: key.to_vec(), value }, store)
+    }
+
+    /// Ends the map and gives its root.
+    pub fn finish(
+        mut self,
+        store: &mut impl FnMut(&[u8]) -> Result<Reference>,
+    ) -> Result<Reference> {
+        let mut number = 0_u8;
+        loop {
+            let is_top = self.levels.len() == usize::from(number).saturating_add(1);
+            let Some(level) = self.levels.get_mut(usize::from(number)) else {
+                return Err(Malformed::new("a tree without levels", 0).into());
+            };
+            if is_top && !level.closed {
+                return match level.entries.as_slice() {
+                    // The only node of the level below is the root.
+                    [only] if number > 0 => Ok(Reference::decode(&only.value)?),
+                    entries => store(&encode(number, entries)),
+                };
+            }
+            if !level.entries.is_empty() {
+                self.close(number, store)?;
+            }
+            number = number.saturating_add(1);
+        }
+    }
+
+    fn push_at(
+        &mut self,
+        number: u8,
+        entry: Entry,
+        store: &mut impl FnMut(&[u8]) -> Result<Reference>,
+    ) -> Result<()> {
+        if self.levels.len() <= usize::from(number) {
+            self.levels.push(Level::default());
+        }
+        let size = entry.size();
+        let fits = self.level(number).is_none_or(|level| {
+            level.entries.is_empty() || level.size.saturating_add(size) <= format::NODE_MAX
+        });
+        if !fits {
+            self.close(number, store)?;
+        }
+        let border = self.is_border(number, &entry.key, size);
+        let Some(level) = self.level(number) else { return Ok(()) };
+        level.entries.push(entry);
+        level.size = level.size.saturating_add(size);
+        if level.size >= format::NODE_MIN && border { self.close(number, store) } else { Ok(()) }
+    }
+
+    fn close(
+        &mut self,
+        number: u8,
+        store: &mut impl FnMut(&[u8]) -> Result<Reference>,
+    ) -> Result<()> {
+        let Some(level) = self.level(number) else { return Ok(()) };
+        let node = encode(number, &level.entries);
+        let key = level.entries.last().map(|entry| entry.key.clone()).unwrap_or_default();
+        *level = Level { closed: true, ..Level::default() };
+        let value = store(&node)?.encode();
+        self.push_at(number.saturating_add(1), Entry { key, value }, store)
+    }
+
+    fn level(&mut self, number: u8) -> Option<&mut Level> {
+        self.levels.get_mut(usize::from(number))
+    }
+
+    fn is_border(&self, number: u8, key: &[u8], size: usize) -> bool {
+        let [a, b, c, d, e, f, g, h, ..] = self.key.mac(&[&[number], key]);
+        let hash = u128::from(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        // The chance grows with the entry, so that nodes of long entries have the same size.
+        hash.saturating_mul(format::NODE_MIN as u128) < (size as u128) << 64
+    }
+}
+
+fn encode(level: u8, entries: &[Entry]) -> Vec<u8> {
+    let fields = entries.iter().flat_map(|entry| [&entry.key, &entry.value]);
+    let fields = fields.map(|bytes| ByteBuf::from(bytes.clone())).collect();
+    wire::encode(&WireNode(format::VERSION, level, fields))
+}
+
+/// A node as its parent describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Child {
+    reference: Reference,
+    /// None for a root, whose level is what it says.
+    expected: Option<Expected>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Expected {
+    level: u8,
+    last_key: Vec<u8>,
+    /// All keys are above this one, if there is one.
+    above: Option<Vec<u8>>,
+}
+
+struct Node {
+    level: u8,
+    entries: Vec<Entry>,
+}
+
+/// Reads a node and refuses what spec N-1 refuses.
+fn read(nodes: &mut impl Nodes, child: &Child) -> Result<Node> {
+    let bytes = nodes.node(&child.reference)?;
+    let WireNode(version, level, fields) = wire::decode(&bytes, format::NODE_LIMIT)?;
+    let refuse = |what| Err(Malformed::new(what, 0).into());
+    if version != format::VERSION || level > format::LEVELS_MAX {
+        return refuse("a node of another version");
+    }
+    let (pairs, rest) = fields.as_chunks::<2>();
+    if !rest.is_empty() {
+        return refuse("a key without a value");
+    }
+    let entry = |[key, value]: &[ByteBuf; 2]| Entry { key: key.to_vec(), value: value.to_vec() };
+    let entries: Vec<Entry> = pairs.iter().map(entry).collect();
+    let over = |entry: &Entry| {
+        entry.key.is_empty()
+            || entry.key.len() > format::KEY_MAX
+            || entry.value.len() > format::VALUE_MAX
+    };
+    if entries.iter().any(over) {
+        return refuse("an entry over the limits of a tree");
+    }
+    if !entries.is_sorted_by(|a, b| a.key < b.key) {
+        return refuse("keys out of order");
+    }
+    if let Some(expected) = &child.expected {
+        let first_is_above = match (&expected.above, entries.first()) {
+            (Some(above), Some(first)) => first.key > *above,
+            (_, first) => first.is_some(),
+        };
+        let last_is_right = entries.last().is_some_and(|last| last.key == expected.last_key);
+        if level != expected.level || !first_is_above || !last_is_right {
+            return refuse("a node that is not what its parent says");
+        }
+    } else if entries.is_empty() && level > 0 {
+        return refuse("an empty node");
+    }
+    Ok(Node { level, entries })
+}
+
+impl Node {
+    /// The child of the entry at `position`.
+    fn child(&self, position: usize, above: Option<&[u8]>) -> Result<Child> {
+        let entry = self.entries.get(position).ok_or(Malformed::new("no such entry", 0))?;
+        let before = position.checked_sub(1).and_then(|before| self.entries.get(before));
+        let above = before.map(|entry| entry.key.as_slice()).or(above).map(<[u8]>::to_vec);
+        let level = self.level.checked_sub(1).ok_or(Malformed::new("a leaf has no child", 0))?;
+        let expected = Expected { level, last_key: entry.key.clone(), above };
+        Ok(Child { reference: Reference::decode(&entry.value)?, expected: Some(expected) })
+    }
+}
+
+/// The value of `key`, if the map has it.
+pub fn get(nodes: &mut impl Nodes, root: &Reference, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut child = Child { reference: *root, expected: None };
+    loop {
+        let node = read(nodes, &child)?;
+        let position = node.entries.partition_point(|entry| entry.key.as_slice() < key);
+        let Some(entry) = node.entries.get(position) else { return Ok(None) };
+        if node.level == 0 {
+            return Ok((entry.key == key).then(|| entry.value.clone()));
+        }
+        let above = child.expected.as_ref().and_then(|expected| expected.above.as_deref());
+        child = node.child(position, above)?;
+    }
+}
+
+/// The entries of a tree in order, from a first key on.
+pub struct Range {
+    walker: Walker,
+    from: Vec<u8>,
+}
+
+impl Range {
+    /// All entries of the map with keys of at least `from`.
+    pub fn new(root: &Reference, from: &[u8]) -> Self {
+        Self { walker: Walker::new(root), from: from.to_vec() }
+    }
+
+    /// The next key and value.
+    ///
+    /// # Errors
+    /// When a node cannot be read. The next call goes on behind it, so that one lost node does not
+    /// hide the others.
+    pub fn next(&mut self, nodes: &mut impl Nodes) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        loop {
+            match self.walker.peek() {
+                None => return Ok(None),
+                Some(Step::Below { last_key, .. }) => {
+                    if last_key.is_some_and(|last_key| last_key < self.from.as_slice()) {
+                        self.walker.skip();
+                    } else {
+                        self.walker.descend(nodes)?;
+                    }
+                }
+                Some(Step::Entry { key, .. }) if key < self.from.as_slice() => self.walker.skip(),
+                Some(Step::Entry { .. }) => return Ok(self.walker.take()),
+            }
+        }
+    }
+}
+
+/// Goes through a tree in order and can pass over what lies below a node without reading it.
+struct Walker {
+    /// Nodes on the way down, each with the position of its next entry.
+    path: Vec<(Node, usize, Option<Vec<u8>>)>,
+    /// The root, until it is read.
+    root: Option<Child>,
+}
+
+/// What comes next.
+enum Step<'a> {
+    /// Everything below a node.
+    Below { reference: Reference, level: Option<u8>, last_key: Option<&'a [u8]> },
+    /// One entry of the map.
+    Entry { key: &'a [u8], value: &'a [u8] },
+}
+
+impl Walker {
+    fn new(root: &Reference) -> Self {
+        Self { path: Vec::new(), root: Some(Child { reference: *root, expected: None }) }
+    }
+
+    fn peek(&mut self) -> Option<Step<'_>> {
+        while self.path.last().is_some_and(|(node, at, _)| *at >= node.entries.len()) {
+            self.path.pop();
+        }
+        if let Some(root) = &self.root {
+            return Some(Step::Below { reference: root.reference, level: None, last_key: None });
+        }
+        let (node, at, _) = self.path.last()?;
+        let entry = node.entries.get(*at)?;
+        if node.level == 0 {
+            return Some(Step::Entry { key: &entry.key, value: &entry.value });
+        }
+        // A reference that cannot be decoded is found when the walker descends.
+        let reference = Reference::decode(&entry.value)
+            .unwrap_or(Reference { tag: None, id: crate::id::ChunkId::new([0; 32]) });
+        Some(Step::Below { reference, level: Some(node.level), last_key: Some(&entry.key) })
+    }
+
+    /// Passes over what [`Walker::peek`] showed.
+    fn skip(&mut self) {
+        if self.root.take().is_none()
+            && let Some((_, at, _)) = self.path.last_mut()
+        {
+            *at = at.saturating_add(1);
+        }
+    }
+
+    /// Reads the node that [`Walker::peek`] showed and passes over it if that fails.
+    fn descend(&mut self, nodes: &mut impl Nodes) -> Result<()> {
+        let child = match &self.root {
+            Some(root) => Ok(root.clone()),
+            None => match self.path.last() {
+                Some((node, at, above)) => node.child(*at, above.as_deref()),
+                None => return Ok(()),
+            },
+        };
+        self.skip();
+        let child = child?;
+        let node = read(nodes, &child)?;
+        let above = child.expected.and_then(|expected| expected.above);
+        self.path.push((node, 0, above));
+        Ok(())
+    }
+
+    /// Takes the entry that [`Walker::peek`] showed.
+    fn take(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let (node, at, _) = self.path.last_mut()?;
+        let entry = node.entries.get_mut(*at)?;
+        *at = at.saturating_add(1);
+        Some((std::mem::take(&mut entry.key), std::mem::take(&mut entry.value)))
+    }
+}
+
+/// One difference between two maps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its value in the first map, if it is there.
+    pub before: Option<Vec<u8>>,
+    /// Its value in the second map, if it is there.
+    pub after: Option<Vec<u8>>,
+}
+
+/// The differences between two trees in key order. Parts that are the same chunks are not read.
+pub struct Diff {
+    before: Walker,
+    after: Walker,
+}
+
+/// What the two sides show.
+enum Move {
+    SkipBoth,
+    DescendBefore,
+    DescendAfter,
+    TakeBefore,
+    TakeAfter,
+    TakeBoth,
+}
+
+impl Diff {
+    /// Compares two trees of one compartment.
+    pub fn new(before: &Reference, after: &Reference) -> Self {
+        Self { before: Walker::new(before), after: Walker::new(after) }
+    }
+
+    /// The next difference.
+    pub fn next(&mut self, nodes: &mut impl Nodes) -> Result<Option<Change>> {
+        loop {
+            let Some(step) = self.step() else { return Ok(None) };
+            let (before, after) = match step {
+                Move::SkipBoth => {
+                    self.before.skip();
+                    self.after.skip();
+                    continue;
+                }
+                Move::DescendBefore => {
+                    self.before.descend(nodes)?;
+                    continue;
+                }
+                Move::DescendAfter => {
+                    self.after.descend(nodes)?;
+                    continue;
+                }
+                Move::TakeBefore => (self.before.take(), None),
+                Move::TakeAfter => (None, self.after.take()),
+                Move::TakeBoth => (self.before.take(), self.after.take()),
+            };
+            let (before_key, before) = before.unzip();
+            let (after_key, after) = after.unzip();
+            return Ok(before_key.or(after_key).map(|key| Change { key, before, after }));
+        }
+    }
+
+    fn step(&mut self) -> Option<Move> {
+        let step = match (self.before.peek(), self.after.peek()) {
+            (None, None) => return None,
+            (Some(Step::Below { .. }), None) => Move::DescendBefore,
+            (None, Some(Step::Below { .. })) => Move::DescendAfter,
+            (Some(Step::Entry { .. }), None) => Move::TakeBefore,
+            (None, Some(Step::Entry { .. })) => Move::TakeAfter,
+            (
+                Some(Step::Below { reference: a, level: a_level, .. }),
+                Some(Step::Below { reference: b, level: b_level, .. }),
+            ) => {
+                if a == b {
+                    Move::SkipBoth
+                } else if a_level.is_none() || b_level.is_some_and(|b| a_level >= Some(b)) {
+                    Move::DescendBefore
+                } else {
+                    Move::DescendAfter
+                }
+            }
+            (Some(Step::Below { .. }), Some(Step::Entry { .. })) => Move::DescendBefore,
+            (Some(Step::Entry { .. }), Some(Step::Below { .. })) => Move::DescendAfter,
+            (
+                Some(Step::Entry { key: a, value: a_value }),
+                Some(Step::Entry { key: b, value: b_value }),
+            ) => match a.cmp(b) {
+                Ordering::Less => Move::TakeBefore,
+                Ordering::Greater => Move::TakeAfter,
+                Ordering::Equal if a_value == b_value => Move::SkipBoth,
+                Ordering::Equal => Move::TakeBoth,
+            },
+        };
+        Some(step)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows has failed")]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::{ChunkType, chunk_id};
+
+    #[derive(Default)]
+    struct Memory {
+        chunks: HashMap<Reference, Vec<u8>>,
+        reads: usize,
+    }
+
+    impl Nodes for Memory {
+        fn node(&mut self, reference: &Reference) -> Result<Vec<u8>> {
+            self.reads += 1;
+            Ok(self.chunks.get(reference).cloned().ok_or(Malformed::new("no such node", 0))?)
+        }
+    }
+
+    type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    fn build(memory: &mut Memory, map: &Map) -> Reference {
+        let mut builder = Builder::new(MacKey::new([1; 32]));
+        let mut store = |bytes: &[u8]| {
+            let id = chunk_id(&MacKey::new([2; 32]), ChunkType::Node, bytes);
+            let reference = Reference { tag: None, id };
+            memory.chunks.insert(reference, bytes.to_vec());
+            Ok(reference)
+        };
+        for (key, value) in map {
+            builder.push(key, value.clone(), &mut store).unwrap();
+        }
+        builder.finish(&mut store).unwrap()
+    }
+
+    fn numbered(range: std::ops::Range<usize>) -> Map {
+        range.map(|n| (format!("folder/file-{n:07}").into_bytes(), vec![7; 60])).collect()
+    }
+
+    fn all(memory: &mut Memory, root: &Reference, from: &[u8]) -> Map {
+        let mut range = Range::new(root, from);
+        std::iter::from_fn(|| range.next(memory).unwrap()).collect()
+    }
+
+    #[test]
+    fn maps_of_any_size_come_back() {
+        for count in [0, 1, 2, 150, 300, 1000, 30_000] {
+            let map = numbered(0..count);
+            let mut memory = Memory::default();
+            let root = build(&mut memory, &map);
+            assert_eq!(all(&mut memory, &root, b""), map, "{count}");
+            assert!(memory.chunks.values().all(|node| node.len() < format::NODE_LIMIT));
+            for n in (0..count).step_by(97) {
+                let key = format!("folder/file-{n:07}").into_bytes();
+                assert_eq!(get(&mut memory, &root, &key).unwrap().as_ref(), map.get(&key));
+            }
+            assert_eq!(get(&mut memory, &root, b"zzz").unwrap(), None);
+            assert_eq!(get(&mut memory, &root, b"folder/file-").unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn ten_changes_in_a_large_map_cost_few_nodes() {
+        let before = numbered(0..100_000);
+        let mut after = before.clone();
+        for n in (5..100_000).step_by(10_000) {
+            after.insert(format!("folder/file-{n:07}").into_bytes(), vec![8; 60]);
+        }
+        let mut memory = Memory::default();
+        let root_before = build(&mut memory, &before);
+        let stored = memory.chunks.len();
+        let root_after = build(&mut memory, &after);
+        assert!(memory.chunks.len() - stored <= 10 + 3, "{}", memory.chunks.len() - stored);
+        memory.reads = 0;
+        let mut diff = Diff::new(&root_before, &root_after);
+        let changes: Vec<Change> = std::iter::from_fn(|| diff.next(&mut memory).unwrap()).collect();
+        assert_eq!(changes.len(), 10);
+        assert!(memory.reads <= 30, "{}", memory.reads);
+    }
+
+    #[test]
+    fn a_lost_node_does_not_hide_the_others() {
+        let map = numbered(0..10_000);
+        let mut memory = Memory::default();
+        let root = build(&mut memory, &map);
+        let leaf = *memory.chunks.iter().find(|(_, node)| node[2] == 0).unwrap().0;
+        memory.chunks.remove(&leaf);
+        let mut range = Range::new(&root, b"");
+        let mut found = 0;
+        let mut errors = 0;
+        loop {
+            match range.next(&mut memory) {
+                Ok(Some(_)) => found += 1,
+                Ok(None) => break,
+                Err(_) => errors += 1,
+            }
+        }
+        assert_eq!(errors, 1);
+        assert!(found > 9_000 && found < 10_000);
+    }
+
+    #[test]
+    fn a_node_in_anothers_place_is_refused() {
+        let mut memory = Memory::default();
+        let one = build(&mut memory, &numbered(0..10_000));
+        let nodes: Vec<Reference> =
+            memory.chunks.iter().filter(|(_, node)| node[2] == 0).map(|(id, _)| *id).collect();
+        let (a, b) = (memory.chunks[&nodes[0]].clone(), memory.chunks[&nodes[1]].clone());
+        memory.chunks.insert(nodes[0], b);
+        memory.chunks.insert(nodes[1], a);
+        let mut range = Range::new(&one, b"");
+        let errors = std::iter::from_fn(|| match range.next(&mut memory) {
+            Ok(None) => None,
+            other => Some(other.is_err()),
+        });
+        assert_eq!(errors.filter(|is_error| *is_error).count(), 2);
+    }
+
+    fn small_map() -> impl Strategy<Value = Map> {
+        proptest::collection::btree_map(
+            proptest::collection::vec(0..6_u8, 1..5),
+            proptest::collection::vec(any::<u8>(), 0..2500),
+            0..120,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn diff_is_the_difference(before in small_map(), after in small_map(), from in proptest::collection::vec(0..6_u8, 0..5)) {
+            let mut memory = Memory::default();
+            let root_before = build(&mut memory, &before);
+            let root_after = build(&mut memory, &after);
+            let mut diff = Diff::new(&root_before, &root_after);
+            let changes: Vec<Change> = std::iter::from_fn(|| diff.next(&mut memory).unwrap()).collect();
+            let mut expected = Vec::new();
+            let mut keys: Vec<_> = before.keys().chain(after.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                if before.get(key) != after.get(key) {
+                    expected.push(Change { key: key.clone(), before: before.get(key).cloned(), after: after.get(key).cloned() });
+                }
+            }
+            prop_assert_eq!(changes, expected);
+            let tail: Map = before.range(from.clone()..).map(|(k, v)| (k.clone(), v.clone())).collect();
+            prop_assert_eq!(all(&mut memory, &root_before, &from), tail);
+        }
+    }
+}
