@@ -31,6 +31,7 @@ pub mod format;
 pub mod id;
 pub mod index;
 pub mod keys;
+pub mod kinds;
 pub mod pack;
 pub mod payload;
 pub mod progress;

@@ -1,0 +1,104 @@
+//! Stores of keys and of records: keychains, password safes, key stores, SQLite.
+
+use super::bytes::{begins, number_big, tail};
+use super::{Kind, Recognised};
+
+/// Magic numbers of files that exist to keep secrets.
+const VAULTS: &[&[u8]] = &[
+    // KeePass 1, the test version of 2, and 2.
+    b"\x03\xD9\xA2\x9A\x65\xFB\x4B\xB5",
+    b"\x03\xD9\xA2\x9A\x66\xFB\x4B\xB5",
+    b"\x03\xD9\xA2\x9A\x67\xFB\x4B\xB5",
+    // Password Safe 3.
+    b"PWS3",
+    // A file keychain is `kych` and version 1.0, big-endian: text does not go on like that.
+    b"kych\x00",
+    // Java's key stores, which may hold certificates alone; that is not seen from outside.
+    b"\xFE\xED\xFE\xED\x00\x00\x00",
+    b"\xCE\xCE\xCE\xCE\x00\x00\x00",
+    // A private key of Microsoft's old tools.
+    b"\x1E\xF1\xB5\xB0\x00\x00\x00\x00",
+    // SSH protocol 1.
+    b"SSH PRIVATE KEY FILE FORMAT 1.1\n",
+    // What GnuPG keeps per key.
+    b"(11:private-key(",
+    b"(21:protected-private-key(",
+    b"(20:shadowed-private-key(",
+];
+
+/// Tables that say whose database it is. The sealed ones come first: a database with one of
+/// them is sealed whatever else it holds.
+const TABLES: &[(&[u8], Recognised)] = &[
+    (b"genp", Recognised::sealed(Kind::Key)),
+    (b"inet", Recognised::sealed(Kind::Key)),
+    (b"nssPrivate", Recognised::sealed(Kind::Key)),
+    (b"logins", Recognised::sealed(Kind::Passwords)),
+    (b"credit_cards", Recognised::sealed(Kind::Cards)),
+    (b"ZABCDRECORD", Recognised::plain(Kind::Contact)),
+    (b"CalendarItem", Recognised::plain(Kind::Event)),
+    (b"ZICNOTEDATA", Recognised::plain(Kind::Note)),
+    (b"history_items", Recognised::plain(Kind::History)),
+];
+
+pub(super) fn recognise(head: &[u8]) -> Option<Recognised> {
+    if VAULTS.iter().any(|magic| head.starts_with(magic)) || is_pgp_secret_key(head) {
+        return Some(Recognised::sealed(Kind::Key));
+    }
+    // A write-ahead log begins with the first pages that changed; a new one has the schema.
+    let log = head.starts_with(b"\x37\x7F\x06\x82") || head.starts_with(b"\x37\x7F\x06\x83");
+    if log || head.starts_with(b"SQLite format 3\0") {
+        return Some(tables(head));
+    }
+    if head.starts_with(b"bplist0") {
+        // A configuration profile may come as a binary property list; it holds passwords.
+        let profile = super::bytes::holds(head, b"PayloadContent");
+        let profile = profile.then_some(Recognised::sealed(Kind::Key));
+        return Some(profile.unwrap_or(Recognised::plain(Kind::File)));
+    }
+    None
+}
+
+/// What the schema says, wherever in the pages at hand it stands: the schema of a real keychain
+/// is too long for the first page.
+fn tables(head: &[u8]) -> Recognised {
+    const CREATE: &[u8] = b"CREATE TABLE ";
+    let mut best = TABLES.len();
+    let mut rest = head;
+    while let Some(at) = super::bytes::find(rest, CREATE) {
+        rest = tail(rest, at.saturating_add(CREATE.len()));
+        let name = rest.trim_ascii_start();
+        let name = name.strip_prefix(b"\"").or(name.strip_prefix(b"[")).unwrap_or(name);
+        let name = name.strip_prefix(b"`").or(name.strip_prefix(b"'")).unwrap_or(name);
+        let found = TABLES.iter().position(|(table, _)| is_name(name, table));
+        best = best.min(found.unwrap_or(best));
+    }
+    TABLES.get(best).map_or(Recognised::plain(Kind::File), |(_, found)| *found)
+}
+
+fn is_name(bytes: &[u8], name: &[u8]) -> bool {
+    let goes_on = tail(bytes, name.len()).first();
+    begins(bytes, name) && goes_on.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+}
+
+/// The first packet of an OpenPGP secret key that is not armoured.
+fn is_pgp_secret_key(head: &[u8]) -> bool {
+    let (length_size, length) = match (head.first(), head.get(1)) {
+        // Tag 5 in the old format, its length in one, two or four bytes.
+        (Some(0x94), _) => (1, number_big(head, 1, 1)),
+        (Some(0x95), _) => (2, number_big(head, 1, 2)),
+        (Some(0x96), _) => (4, number_big(head, 1, 4)),
+        // And in the new one.
+        (Some(0xC5), Some(0..192)) => (1, number_big(head, 1, 1)),
+        (Some(0xC5), Some(192..224)) => (2, number_big(head, 1, 2)),
+        (Some(0xC5), Some(255)) => (5, number_big(head, 2, 4)),
+        _ => return false,
+    };
+    let body = tail(head, 1 + length_size);
+    // Versions 3 and 4 name the algorithm behind four bytes of time, 3 behind two more of days.
+    let algorithm = match body.first() {
+        Some(3) => body.get(7),
+        Some(4..=6) => body.get(5),
+        _ => None,
+    };
+    length >= Some(32) && matches!(algorithm, Some(1..=3 | 16..=19 | 22 | 25..=28))
+}
