@@ -27,6 +27,7 @@
 pub mod chain;
 pub mod chunk;
 pub mod error;
+pub mod files;
 pub mod format;
 pub mod id;
 pub mod index;
