@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chain;
+pub mod check;
 pub mod chunk;
 pub mod error;
 pub mod files;
@@ -38,6 +39,7 @@ pub mod payload;
 pub mod progress;
 pub mod store;
 pub mod tree;
+pub mod vault;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,733 @@
+//! `add`: a person's folder becomes a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::thread;
+
+use super::chunks::open_table;
+use super::objects::{Plain, pack_ids};
+use super::pipeline::{self, Outcome};
+use super::source::{Message, Messages, Source};
+use super::stage::{Earlier, Fresh, Known, Stage, prefix};
+use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
+use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
+use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Entry, FileType, ItemPath, Walk};
+use crate::id::{EntryId, PackId, TableId};
+use crate::index::{self, Table};
+use crate::keys::Compartment;
+use crate::kinds::{Kind, Recognised};
+use crate::pack::{self, Class};
+use crate::progress::{Phase, Progress};
+use crate::store::{Area, Strength};
+use crate::tree;
+
+/// How often an add starts over when a pack did not read back as written.
+const ATTEMPTS: u32 = 3;
+/// The most sealed packs whose chunks are named again; with more everything is stored anew, which
+/// also brings what is scattered together.
+const EARLIER_MAX: usize = 8;
+
+/// Where items go, whatever their content says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// As recognised.
+    #[default]
+    ByContent,
+    /// Everything into `sealed`.
+    Always,
+    /// Everything into `general`.
+    Never,
+}
+
+/// How an export is added.
+#[derive(Clone, Debug)]
+pub struct AddOptions {
+    /// The source's name.
+    pub source: String,
+    /// What the person says about it.
+    pub label: String,
+    /// The machine's name.
+    pub host: String,
+    /// The program and its version.
+    pub tool: String,
+    /// Nanoseconds since 1970 UTC.
+    pub time: i64,
+    /// The zstd level.
+    pub level: i32,
+    /// Where items go.
+    pub seal: Seal,
+    /// Folders that are left out, above all the vault's own.
+    pub exclude: Vec<PathBuf>,
+}
+
+/// What an add stored.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The snapshot.
+    pub id: EntryId,
+    /// Its number.
+    pub number: u64,
+    /// Per compartment and kind.
+    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
+    /// Folders.
+    pub folders: u64,
+    /// Links.
+    pub links: u64,
+    /// What is not in the snapshot, or only its name.
+    pub left_out: Vec<LeftOut>,
+    /// Bytes of content that were read.
+    pub bytes_read: u64,
+    /// Bytes of them that the vault did not have.
+    pub bytes_new: u64,
+    /// Bytes by which the packs and tables grew.
+    pub bytes_stored: u64,
+    /// Packs that did not read back as written and were stored again.
+    pub packs_discarded: u64,
+    /// How firmly all of it lies on the medium.
+    pub strength: Strength,
+}
+
+/// The files of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindSummary {
+    /// Files.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those of them of which something was not in the vault yet.
+    pub items_new: u64,
+}
+
+/// Something of the source that was not stored.
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    /// Its path below the source, if it could be named.
+    pub path: Option<ItemPath>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Stores a folder, a file, or several of them under their base names, as the next snapshot of a
+/// source.
+///
+/// # Errors
+/// When the medium is full or fails, or nothing can be read. The vault is then as it was, and what was
+/// stored already is found again by the next add.
+pub fn add(
+    vault: &mut Vault,
+    paths: &[PathBuf],
+    options: &AddOptions,
+    progress: &dyn Progress,
+) -> Result<Added> {
+    if options.source.is_empty() || options.source.len() > 255 {
+        return Err(Error::new(ErrorKind::Refused, "a source needs a name of 1 to 255 bytes"));
+    }
+    vault.refuse_foreign()?;
+    vault.store.reclaim()?;
+    vault.complete_copies()?;
+    vault.refresh()?;
+    let totals = walk(paths, options)?.totals();
+    if let Some(left) = vault.store.space_left()?.filter(|&left| left < totals.bytes) {
+        progress.tight(totals.bytes, left);
+    }
+    progress.phase(Phase::Storing, Some(totals.bytes));
+    let mut discarded = 0;
+    for _ in 0..ATTEMPTS {
+        let (staged, outcome, mut shelf) = store_content(vault, paths, options, progress)?;
+        discarded += outcome.discarded;
+        // What was discarded is stored again from the source; the rest is found as stored.
+        if outcome.discarded == 0 {
+            return commit(vault, options, staged, outcome, &mut shelf, discarded);
+        }
+        vault.store.barrier()?;
+    }
+    Err(Error::new(ErrorKind::Failed, "the medium gives back other bytes than were written")
+        .hint("do not trust this drive; use another one"))
+}
+
+fn walk(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
+    let mut walk = match paths {
+        [only] => Walk::new(only)?,
+        several => Walk::several(several)?,
+    };
+    for path in &options.exclude {
+        if let Ok(metadata) = std::fs::metadata(path) {
+            walk.exclude(metadata.dev(), metadata.ino());
+        }
+    }
+    Ok(walk)
+}
+
+/// The tables in effect, and chunks of packs that no table lists.
+struct Shelf {
+    tables: BTreeMap<Class, Vec<(TableId, Table<Plain>)>>,
+    adopted: BTreeMap<Class, Vec<index::Row>>,
+    /// Tables whose MACs were verified, or that were written just now.
+    trusted: BTreeSet<TableId>,
+}
+
+/// What the walk made.
+struct Staged {
+    general: [Reference; 2],
+    sealed: Option<[Reference; 2]>,
+    reused: BTreeSet<crate::id::PackTag>,
+    earlier_packs: BTreeMap<crate::id::PackTag, PackId>,
+    summary: Summary,
+    bytes_new: u64,
+}
+
+#[derive(Default)]
+struct Summary {
+    kinds: BTreeMap<(Compartment, Kind), KindSummary>,
+    folders: u64,
+    links: u64,
+    left_out: Vec<LeftOut>,
+    bytes_read: u64,
+}
+
+fn store_content(
+    vault: &Vault,
+    paths: &[PathBuf],
+    options: &AddOptions,
+    progress: &dyn Progress,
+) -> Result<(Staged, Outcome, Shelf)> {
+    let mut known = Known::default();
+    let shelf = load_shelf(vault, &mut known)?;
+    let (earlier, earlier_packs) = load_earlier(vault, &options.source)?;
+    let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
+    let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
+    let walk = walk(paths, options)?;
+    let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
+        let (source, messages) = Source::new(general, sealed, options.seal);
+        thread::scope(|scope| {
+            scope.spawn(move || source.run(walk));
+            let stage = Stage::new(feed, &vault.keys, &vault.random, known, earlier);
+            let mut adder = Adder::new(vault, options, stage, progress, messages);
+            while let Some(message) = adder.messages.next() {
+                adder.take(message)?;
+            }
+            adder.finish(earlier_packs)
+        })
+    })?;
+    Ok((staged, outcome, shelf))
+}
+
+/// Opens and verifies all tables that no other took over, and reads the directories of packs that
+/// none of them lists: an interrupted add left them (spec T-1).
+fn load_shelf(vault: &Vault, known: &mut Known) -> Result<Shelf> {
+    let present: BTreeSet<PackId> = pack_ids(&vault.store)?.into_iter().collect();
+    let mut listed: BTreeSet<PackId> = sealed_packs(vault);
+    let mut tables: BTreeMap<Class, Vec<(TableId, Table<Plain>)>> = BTreeMap::new();
+    let mut superseded = BTreeSet::new();
+    let mut trusted = BTreeSet::new();
+    for (class, id, mut table) in all_tables(vault)? {
+        let mut prefixes = Vec::new();
+        let verified = !superseded.contains(&id)
+            && table
+                .verify(&vault.keys.table, |row| {
+                    if present.contains(&row.pack) {
+                        prefixes.push(prefix(&row.id));
+                    }
+                })
+                .is_ok_and(|has_reader_mac| has_reader_mac);
+        if verified {
+            superseded.extend(table.superseded().iter().copied());
+            listed.extend(table.packs().iter().copied());
+            known.take_table(prefixes);
+            trusted.insert(id);
+            tables.entry(class).or_default().push((id, table));
+        }
+    }
+    let mut adopted: BTreeMap<Class, Vec<index::Row>> = BTreeMap::new();
+    let mut chunks = Chunks::new(vault);
+    for &pack in present.difference(&listed) {
+        for class in Class::ALL {
+            let Ok(directory) = chunks.directory(pack, Compartment::General, class) else {
+                continue;
+            };
+            for (piece, place) in directory.blocks.iter().flat_map(pack::Block::places) {
+                known.insert(&piece.id);
+                adopted.entry(class).or_default().push(index::Row { id: piece.id, pack, place });
+            }
+            break;
+        }
+    }
+    Ok(Shelf { tables, adopted, trusted })
+}
+
+/// All tables that can be opened, the largest first: one that takes over others comes before them,
+/// so that its word for that counts only once it has been verified.
+fn all_tables(vault: &Vault) -> Result<Vec<(Class, TableId, Table<Plain>)>> {
+    let mut tables = Vec::new();
+    for name in vault.store.list(Area::Index)? {
+        let Some(id) = TableId::parse(name.file()) else { continue };
+        let opened = Class::ALL.into_iter().find_map(|class| {
+            let table = open_table(vault, class, id).ok()?;
+            Some((class, id, table))
+        });
+        tables.extend(opened);
+    }
+    tables.sort_by_key(|(_, _, table)| std::cmp::Reverse(table.row_count()));
+    Ok(tables)
+}
+
+/// The sealed packs that the newest snapshots name; no table lists them.
+fn sealed_packs(vault: &Vault) -> BTreeSet<PackId> {
+    let newest = vault.newest().unwrap_or_default();
+    let sealed = newest.into_values().filter_map(|info| info.snapshot.sealed);
+    sealed.flat_map(|sealed| sealed.packs.into_values()).collect()
+}
+
+type PackTags = BTreeMap<crate::id::PackTag, PackId>;
+
+/// The sealed packs of the source's snapshot before, if this role can read them.
+fn load_earlier(vault: &Vault, source: &str) -> Result<(Vec<Earlier>, PackTags)> {
+    let newest = vault.newest().unwrap_or_default();
+    let sealed = newest.get(source).and_then(|info| info.snapshot.sealed.as_ref());
+    let Some(sealed) = sealed.filter(|sealed| sealed.packs.len() <= EARLIER_MAX) else {
+        return Ok(Default::default());
+    };
+    if !vault.keys.reads_sealed() {
+        return Ok(Default::default());
+    }
+    let mut chunks = Chunks::new(vault);
+    if let Some(info) = newest.get(source) {
+        chunks.enter(&info.snapshot);
+    }
+    // A pack that is damaged is one that is not named again.
+    let Ok(directories) = chunks.sealed_directories() else { return Ok(Default::default()) };
+    let earlier = directories
+        .into_iter()
+        .map(|(tag, salt, chunks)| Earlier { tag, salt, chunks: chunks.into_iter().collect() })
+        .collect();
+    Ok((earlier, sealed.packs.clone()))
+}
+
+/// Takes the items of a walk in order.
+struct Adder<'a> {
+    options: &'a AddOptions,
+    progress: &'a dyn Progress,
+    stage: Stage<'a>,
+    messages: Messages,
+    general: Halves,
+    sealed: Halves,
+    folders: Vec<Folder>,
+    summary: Summary,
+    file: Option<FileSoFar>,
+}
+
+/// The file whose chunks are coming.
+struct FileSoFar {
+    entry: Entry,
+    recognised: Recognised,
+    compartment: Compartment,
+    list: ListBuilder,
+    length: u64,
+    fresh_before: Fresh,
+}
+
+/// The two trees of a compartment being built.
+struct Halves {
+    compartment: Compartment,
+    facts: tree::Builder,
+    whereabouts: tree::Builder,
+    is_empty: bool,
+}
+
+/// A folder the walk is in. It is put into a tree when something below it is, or at its end.
+struct Folder {
+    path: ItemPath,
+    facts: Vec<u8>,
+    whereabouts: Vec<u8>,
+    in_general: bool,
+    in_sealed: bool,
+}
+
+impl<'a> Adder<'a> {
+    fn new(
+        vault: &Vault,
+        options: &'a AddOptions,
+        stage: Stage<'a>,
+        progress: &'a dyn Progress,
+        messages: Messages,
+    ) -> Self {
+        let bundle = &vault.keys.bundle;
+        let halves = |compartment| Halves {
+            compartment,
+            facts: tree::Builder::new(bundle.tree_key(compartment)),
+            whereabouts: tree::Builder::new(bundle.tree_key(compartment)),
+            is_empty: true,
+        };
+        Self {
+            options,
+            progress,
+            stage,
+            messages,
+            general: halves(Compartment::General),
+            sealed: halves(Compartment::Sealed),
+            folders: Vec::new(),
+            summary: Summary::default(),
+            file: None,
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Unread(unread) => {
+                self.leave_out(unread.path, unread.error.to_string());
+                Ok(())
+            }
+            Message::Entry(entry) => self.take_entry(entry),
+            Message::File(entry, recognised, compartment) => {
+                self.leave_folders(&entry.path)?;
+                let list = ListBuilder::new(compartment == Compartment::Sealed);
+                let fresh_before = self.stage.fresh;
+                let file =
+                    FileSoFar { entry, recognised, compartment, list, length: 0, fresh_before };
+                self.file = Some(file);
+                Ok(())
+            }
+            Message::Chunks(bytes, ends) => self.take_chunks(bytes, &ends),
+            Message::End(result) => self.end_file(result),
+            Message::Closed(entry, error) => {
+                self.leave_folders(&entry.path)?;
+                self.push_unread(&entry, State::Unreadable, error.to_string())
+            }
+        }
+    }
+
+    fn take_entry(&mut self, entry: Entry) -> Result<()> {
+        self.leave_folders(&entry.path)?;
+        match entry.file_type {
+            FileType::Folder => {
+                self.summary.folders += 1;
+                let facts = facts(&entry, ItemType::Folder, "folder").encode();
+                let whereabouts = Whereabouts { mtime: entry.mtime }.encode();
+                let (in_general, in_sealed) = (false, false);
+                self.folders.push(Folder {
+                    path: entry.path,
+                    facts,
+                    whereabouts,
+                    in_general,
+                    in_sealed,
+                });
+                Ok(())
+            }
+            FileType::Link => {
+                self.summary.links += 1;
+                let facts = facts(&entry, ItemType::Link, "link");
+                self.push(Compartment::General, &entry, &facts)
+            }
+            FileType::Special => {
+                self.leave_out(
+                    Some(entry.path),
+                    "neither a file nor a folder nor a link".to_owned(),
+                );
+                Ok(())
+            }
+            FileType::File => {
+                self.push_unread(&entry, State::Missing, "its content is in iCloud only".to_owned())
+            }
+        }
+    }
+
+    /// A file without content stays in the snapshot, so that it is not silently gone.
+    fn push_unread(&mut self, entry: &Entry, state: State, reason: String) -> Result<()> {
+        self.leave_out(Some(entry.path.clone()), reason);
+        let facts = Facts {
+            state,
+            length: entry.length,
+            ..facts(entry, ItemType::File, Kind::File.as_str())
+        };
+        // Nobody saw the content, so only an explicit wish seals its name.
+        let compartment = match self.options.seal {
+            Seal::Always => Compartment::Sealed,
+            Seal::ByContent | Seal::Never => Compartment::General,
+        };
+        self.push(compartment, entry, &facts)
+    }
+
+    fn take_chunks(&mut self, bytes: Vec<u8>, ends: &[usize]) -> Result<()> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let compartment = file.compartment;
+        let stage = &mut self.stage;
+        let mut start = 0;
+        for &end in ends {
+            let chunk = bytes.get(start..end).unwrap_or_default();
+            start = end;
+            let dense = file.recognised.dense;
+            let reference = stage.put(compartment, ChunkType::Data, dense, chunk)?;
+            let row = Row { reference, length: chunk.len() as u64 };
+            file.list
+                .push(row, &mut |list| stage.put(compartment, ChunkType::List, false, list))?;
+        }
+        let length = bytes.len() as u64;
+        self.messages.reuse(bytes);
+        file.length += length;
+        self.summary.bytes_read += length;
+        self.progress.bytes(length);
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn end_file(&mut self, result: Result<()>) -> Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        if let Err(error) = result {
+            return self.push_unread(&file.entry, State::Unreadable, error.to_string());
+        }
+        let (compartment, kind) = (file.compartment, file.recognised.kind);
+        let stage = &mut self.stage;
+        let content =
+            file.list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
+        let summary = self.summary.kinds.entry((compartment, kind)).or_default();
+        summary.items += 1;
+        summary.bytes += file.length;
+        summary.items_new += u64::from(self.stage.fresh != file.fresh_before);
+        let facts = Facts {
+            content,
+            length: file.length,
+            ..facts(&file.entry, ItemType::File, kind.as_str())
+        };
+        self.push(compartment, &file.entry, &facts)?;
+        self.progress.item();
+        Ok(())
+    }
+
+    fn leave_out(&mut self, path: Option<ItemPath>, reason: String) {
+        self.summary.left_out.push(LeftOut { path, reason });
+    }
+
+    /// Ends the folders that `path` is not in.
+    fn leave_folders(&mut self, path: &ItemPath) -> Result<()> {
+        let holds = |folder: &Folder| {
+            path.key().strip_prefix(folder.path.key()).is_some_and(|rest| rest.first() == Some(&0))
+        };
+        while self.folders.last().is_some_and(|folder| !holds(folder)) {
+            self.leave_folder()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the innermost folder: one with nothing in it is an item of `general`.
+    fn leave_folder(&mut self) -> Result<()> {
+        let is_empty = self.folders.last().is_some_and(|f| !f.in_general && !f.in_sealed);
+        if is_empty {
+            self.enter_folders(Compartment::General)?;
+        }
+        self.folders.pop();
+        Ok(())
+    }
+
+    /// Puts an item into its compartment's trees, after the folders it is in.
+    fn push(&mut self, compartment: Compartment, entry: &Entry, facts: &Facts) -> Result<()> {
+        self.enter_folders(compartment)?;
+        let whereabouts = Whereabouts { mtime: entry.mtime }.encode();
+        self.push_entry(compartment, entry.path.key(), facts.encode(), whereabouts)
+    }
+
+    fn enter_folders(&mut self, compartment: Compartment) -> Result<()> {
+        let mut folders = std::mem::take(&mut self.folders);
+        let result = folders.iter_mut().try_for_each(|folder| {
+            let entered = match compartment {
+                Compartment::Sealed => &mut folder.in_sealed,
+                Compartment::Index | Compartment::General => &mut folder.in_general,
+            };
+            if std::mem::replace(entered, true) {
+                return Ok(());
+            }
+            let (facts, whereabouts) = (folder.facts.clone(), folder.whereabouts.clone());
+            self.push_entry(compartment, folder.path.key(), facts, whereabouts)
+        });
+        self.folders = folders;
+        result
+    }
+
+    fn push_entry(
+        &mut self,
+        compartment: Compartment,
+        key: &[u8],
+        facts: Vec<u8>,
+        whereabouts: Vec<u8>,
+    ) -> Result<()> {
+        let Self { stage, general, sealed, .. } = self;
+        let halves = if compartment == Compartment::Sealed { sealed } else { general };
+        halves.is_empty = false;
+        let mut store = |bytes: &[u8]| stage.put(compartment, ChunkType::Node, false, bytes);
+        halves.facts.push(key, facts, &mut store)?;
+        halves.whereabouts.push(key, whereabouts, &mut store)
+    }
+
+    fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
+        while !self.folders.is_empty() {
+            self.leave_folder()?;
+        }
+        self.stage.finish()?;
+        let Fresh { bytes: bytes_new, .. } = self.stage.fresh;
+        let general = self.general.finish(&mut self.stage)?;
+        let sealed = match self.sealed.is_empty {
+            true => None,
+            false => Some(self.sealed.finish(&mut self.stage)?),
+        };
+        let reused = std::mem::take(&mut self.stage.reused);
+        Ok(Staged { general, sealed, reused, earlier_packs, summary: self.summary, bytes_new })
+    }
+}
+
+impl Halves {
+    fn finish(self, stage: &mut Stage<'_>) -> Result<[Reference; 2]> {
+        let compartment = self.compartment;
+        let mut store = |bytes: &[u8]| stage.put(compartment, ChunkType::Node, false, bytes);
+        Ok([self.facts.finish(&mut store)?, self.whereabouts.finish(&mut store)?])
+    }
+}
+
+/// What a walk tells of an item; a file's content is not known yet.
+fn facts(entry: &Entry, item_type: ItemType, kind: &str) -> Facts {
+    Facts {
+        item_type,
+        kind: kind.to_owned(),
+        length: 0,
+        mode: entry.mode,
+        link: entry.link.clone(),
+        state: State::Present,
+        content: Content::default(),
+    }
+}
+
+/// Writes the tables and the chain entry: from here on the snapshot exists.
+fn commit(
+    vault: &mut Vault,
+    options: &AddOptions,
+    staged: Staged,
+    mut outcome: Outcome,
+    shelf: &mut Shelf,
+    packs_discarded: u64,
+) -> Result<Added> {
+    vault.store.barrier()?;
+    let general =
+        [locate(&outcome, shelf, staged.general[0]), locate(&outcome, shelf, staged.general[1])];
+    let bytes_tables = write_tables(vault, &mut outcome, shelf)?;
+    let strength = vault.store.barrier()?;
+    let mut packs = std::mem::take(&mut outcome.sealed);
+    packs.extend(staged.earlier_packs.iter().filter(|(tag, _)| staged.reused.contains(tag)));
+    let [facts, whereabouts] = general;
+    let sealed = staged.sealed.map(|[facts, whereabouts]| {
+        let root = |reference: Reference| {
+            let pack = reference.tag.and_then(|tag| packs.get(&tag).copied());
+            Root {
+                reference,
+                pack: pack.unwrap_or(PackId::new([0; 32])),
+                start: 0,
+                frame_length: 0,
+            }
+        };
+        let trees = Trees { facts: root(facts), whereabouts: root(whereabouts) };
+        Sealed { trees, packs: packs.clone() }
+    });
+    vault.refresh()?;
+    let summary = staged.summary;
+    let counts = summary.kinds.iter().map(|(&(compartment, kind), summary)| Count {
+        compartment,
+        kind: kind.as_str().to_owned(),
+        items: summary.items,
+        bytes: summary.bytes,
+    });
+    let snapshot = Snapshot {
+        host: options.host.clone(),
+        tool: options.tool.clone(),
+        label: options.label.clone(),
+        counts: counts.collect(),
+        parent: vault.heads.roll().get(&options.source).map(|row| row.id),
+        sealed,
+        source: options.source.clone(),
+        tables: tables_in_effect(vault, &shelf.trusted)?,
+        general: Trees { facts, whereabouts },
+    };
+    let id = vault.append(Record::Snapshot(Box::new(snapshot)), options.time)?;
+    let number = super::chain_names(vault.store.as_ref())?
+        .iter()
+        .find(|(_, known)| *known == id)
+        .map_or(0, |(number, _)| *number);
+    Ok(Added {
+        id,
+        number,
+        kinds: summary.kinds,
+        folders: summary.folders,
+        links: summary.links,
+        left_out: summary.left_out,
+        bytes_read: summary.bytes_read,
+        bytes_new: staged.bytes_new,
+        bytes_stored: outcome.bytes_stored + bytes_tables,
+        packs_discarded,
+        strength,
+    })
+}
+
+/// A root with the place of its node, if that can be told.
+fn locate(outcome: &Outcome, shelf: &mut Shelf, reference: Reference) -> Root {
+    let fresh = outcome.node_rows.iter().find(|row| row.id == reference.id).copied();
+    let adopted = shelf.adopted.get(&Class::Nodes).into_iter().flatten();
+    let row = fresh.or_else(|| adopted.copied().find(|row| row.id == reference.id)).or_else(|| {
+        let tables = shelf.tables.get_mut(&Class::Nodes)?;
+        tables.iter_mut().find_map(|(_, table)| table.find(&reference.id).ok()?.first().copied())
+    });
+    let (pack, start, frame_length) = row.map_or((PackId::new([0; 32]), 0, 0), |row| {
+        (row.pack, row.place.start, row.place.frame_length)
+    });
+    Root { reference, pack, start, frame_length }
+}
+
+/// Writes the new rows of each class as a table that takes over smaller ones.
+fn write_tables(vault: &Vault, outcome: &mut Outcome, shelf: &mut Shelf) -> Result<u64> {
+    let mut bytes = 0;
+    for class in Class::ALL {
+        let mut rows = match class {
+            Class::Data => std::mem::take(&mut outcome.data_rows),
+            Class::Nodes => std::mem::take(&mut outcome.node_rows),
+        };
+        rows.extend(shelf.adopted.remove(&class).into_iter().flatten());
+        if rows.is_empty() {
+            continue;
+        }
+        rows.sort_unstable();
+        let known = shelf.tables.remove(&class).unwrap_or_default();
+        let sizes: Vec<(TableId, u64)> =
+            known.iter().map(|(id, table)| (*id, table.row_count())).collect();
+        let taken = index::tables_to_merge(rows.len() as u64, &sizes);
+        let mut tables: Vec<Table<Plain>> = known
+            .into_iter()
+            .filter(|(id, _)| taken.contains(id))
+            .map(|(_, table)| table)
+            .collect();
+        let (id, size) = pipeline::write_table(vault, class, &rows, &mut tables, &taken)?;
+        shelf.trusted.insert(id);
+        bytes += size;
+    }
+    Ok(bytes)
+}
+
+/// The tables that no other took over, those of other writers among them.
+fn tables_in_effect(vault: &Vault, trusted: &BTreeSet<TableId>) -> Result<Tables> {
+    let mut found: BTreeMap<Class, Vec<TableId>> = BTreeMap::new();
+    let mut superseded = BTreeSet::new();
+    for (class, id, mut table) in all_tables(vault)? {
+        if superseded.contains(&id) {
+            continue;
+        }
+        let verified =
+            trusted.contains(&id) || table.verify(&vault.keys.table, |_| ()).is_ok_and(|has| has);
+        if verified {
+            superseded.extend(table.superseded().iter().copied());
+            found.entry(class).or_default().push(id);
+        }
+    }
+    let mut of = |class| {
+        let mut ids = found.remove(&class).unwrap_or_default();
+        ids.sort_unstable();
+        ids
+    };
+    Ok(Tables { data: of(Class::Data), nodes: of(Class::Nodes) })
+}

@@ -1,0 +1,157 @@
+//! The items of a snapshot, in the order of their paths.
+
+use std::cmp::Ordering;
+
+use super::{Chunks, Facts, SnapshotInfo, Vault, Whereabouts};
+use crate::chain::Trees;
+use crate::chunk::Reference;
+use crate::error::{Error, Result};
+use crate::files::ItemPath;
+use crate::keys::Compartment;
+use crate::tree::{self, Range};
+use crate::wire::Malformed;
+
+/// One item of a snapshot.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Where it lies below the source.
+    pub path: ItemPath,
+    /// In which compartment.
+    pub compartment: Compartment,
+    /// What it is.
+    pub facts: Facts,
+    /// When it was changed; none when that half of the tree is lost.
+    pub whereabouts: Option<Whereabouts>,
+}
+
+/// Goes through the items of a snapshot.
+pub struct Items<'v> {
+    /// Reads the nodes; a caller may read content with it between two items.
+    pub chunks: Chunks<'v>,
+    sides: Vec<Side>,
+    /// Items that this role cannot see, and their bytes.
+    pub locked: (u64, u64),
+    /// What went wrong with the half that holds the times; costs no item.
+    pub times_lost: Vec<Error>,
+}
+
+/// One compartment's trees.
+struct Side {
+    compartment: Compartment,
+    facts: Range,
+    whereabouts: Range,
+    /// The entry of `whereabouts` that was read last.
+    ahead: Option<(Vec<u8>, Vec<u8>)>,
+    next: Option<Item>,
+}
+
+/// All items of a snapshot with paths from `from` on; `from` empty for all.
+pub fn list<'v>(vault: &'v Vault, info: &SnapshotInfo, from: &[u8]) -> Items<'v> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let side = |compartment, trees: &Trees| Side {
+        compartment,
+        facts: Range::new(&trees.facts.reference, from),
+        whereabouts: Range::new(&trees.whereabouts.reference, from),
+        ahead: None,
+        next: None,
+    };
+    let mut sides = vec![side(Compartment::General, &info.snapshot.general)];
+    let mut locked = (0, 0);
+    if let Some(sealed) = &info.snapshot.sealed {
+        if vault.keys().reads_sealed() {
+            sides.push(side(Compartment::Sealed, &sealed.trees));
+        } else {
+            for count in &info.snapshot.counts {
+                if count.compartment == Compartment::Sealed {
+                    locked = (locked.0 + count.items, locked.1 + count.bytes);
+                }
+            }
+        }
+    }
+    Items { chunks, sides, locked, times_lost: Vec::new() }
+}
+
+/// The item at a path of a snapshot.
+pub fn find(vault: &Vault, info: &SnapshotInfo, path: &ItemPath) -> Result<Option<Item>> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let mut sides = vec![(Compartment::General, &info.snapshot.general)];
+    let sealed = info.snapshot.sealed.as_ref().filter(|_| vault.keys().reads_sealed());
+    sides.extend(sealed.map(|sealed| (Compartment::Sealed, &sealed.trees)));
+    for (compartment, trees) in sides {
+        let mut get = |root: &Reference| tree::get(&mut chunks, root, path.key());
+        let Some(facts) = get(&trees.facts.reference)? else { continue };
+        let whereabouts = get(&trees.whereabouts.reference)?;
+        return Ok(Some(Item {
+            path: path.clone(),
+            compartment,
+            facts: Facts::decode(&facts)?,
+            whereabouts: whereabouts.map(|value| Whereabouts::decode(&value)).transpose()?,
+        }));
+    }
+    Ok(None)
+}
+
+impl Items<'_> {
+    /// The next item. A folder that is in both compartments comes once, as `general`.
+    ///
+    /// # Errors
+    /// When a part of a tree is lost. The next call goes on behind it.
+    pub fn next_item(&mut self) -> Result<Option<Item>> {
+        let Self { chunks, sides, times_lost, .. } = self;
+        for side in sides.iter_mut() {
+            side.fill(chunks, times_lost)?;
+        }
+        let [general, rest @ ..] = sides.as_mut_slice() else { return Ok(None) };
+        let Some(sealed) = rest.first_mut() else { return Ok(general.next.take()) };
+        let order = match (&general.next, &sealed.next) {
+            (Some(a), Some(b)) => a.path.cmp(&b.path),
+            (None, Some(_)) => Ordering::Greater,
+            (_, None) => Ordering::Less,
+        };
+        Ok(match order {
+            Ordering::Less => general.next.take(),
+            Ordering::Greater => sealed.next.take(),
+            Ordering::Equal => {
+                sealed.next = None;
+                general.next.take()
+            }
+        })
+    }
+}
+
+impl Side {
+    /// Reads the next item, unless one waits.
+    fn fill(&mut self, chunks: &mut Chunks<'_>, times_lost: &mut Vec<Error>) -> Result<()> {
+        if self.next.is_some() {
+            return Ok(());
+        }
+        let Some((key, facts)) = self.facts.next(chunks)? else { return Ok(()) };
+        let whereabouts = self.whereabouts_of(chunks, &key, times_lost);
+        let path = ItemPath::from_key(key).map_err(|_| Malformed::new("a path that is none", 0))?;
+        let facts = Facts::decode(&facts)?;
+        self.next = Some(Item { path, compartment: self.compartment, facts, whereabouts });
+        Ok(())
+    }
+
+    /// The value of the other half for `key`; what is lost there costs no item.
+    fn whereabouts_of(
+        &mut self,
+        chunks: &mut Chunks<'_>,
+        key: &[u8],
+        times_lost: &mut Vec<Error>,
+    ) -> Option<Whereabouts> {
+        loop {
+            match &self.ahead {
+                Some((ahead, value)) if ahead == key => return Whereabouts::decode(value).ok(),
+                Some((ahead, _)) if ahead.as_slice() > key => return None,
+                _ => match self.whereabouts.next(chunks) {
+                    Ok(Some(entry)) => self.ahead = Some(entry),
+                    Ok(None) => return None,
+                    Err(error) => times_lost.push(error),
+                },
+            }
+        }
+    }
+}

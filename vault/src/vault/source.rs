@@ -1,0 +1,196 @@
+//! The thread of an `add` that walks a source, reads its files, recognises them and cuts them.
+
+use std::fs::File;
+use std::io::{self, ErrorKind as IoKind, Read as _};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+
+use super::add::Seal;
+use crate::chunk::Cutter;
+use crate::error::{Error, Result};
+use crate::files::{Entry, FileType, Unread, Walk};
+use crate::format;
+use crate::keys::Compartment;
+use crate::kinds::{self, Recognised};
+
+/// How much of a file is read at a time.
+const READ_SIZE: usize = 1 << 20;
+/// How many messages wait.
+const QUEUE: usize = 4;
+
+/// What the walk came to, in order.
+pub(super) enum Message {
+    /// Something that could not even be looked at.
+    Unread(Unread),
+    /// A folder, a link, a special file, or a placeholder.
+    Entry(Entry),
+    /// A file; its chunks and its end follow.
+    File(Entry, Recognised, Compartment),
+    /// A file that cannot be opened.
+    Closed(Entry, Error),
+    /// Whole chunks of the file, one after the other, and where each ends.
+    Chunks(Vec<u8>, Vec<usize>),
+    /// The end of the file, or why it could not be read to its end.
+    End(Result<()>),
+}
+
+/// The receiving end.
+pub(super) struct Messages {
+    messages: Receiver<Message>,
+    used: Sender<Vec<u8>>,
+}
+
+impl Messages {
+    /// The next message; none when the walk is over.
+    pub(super) fn next(&self) -> Option<Message> {
+        self.messages.recv().ok()
+    }
+
+    /// Gives a buffer back.
+    pub(super) fn reuse(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        // The reader may be done; the buffer is then not needed again.
+        drop(self.used.send(buffer));
+    }
+}
+
+/// The reading end.
+pub(super) struct Source {
+    messages: SyncSender<Message>,
+    spare: Receiver<Vec<u8>>,
+    general: Cutter,
+    sealed: Cutter,
+    seal: Seal,
+}
+
+impl Source {
+    /// Both ends; the cutters are those of the two compartments.
+    pub(super) fn new(general: Cutter, sealed: Cutter, seal: Seal) -> (Self, Messages) {
+        let (messages, received) = mpsc::sync_channel(QUEUE);
+        let (used, spare) = mpsc::channel();
+        (Self { messages, spare, general, sealed, seal }, Messages { messages: received, used })
+    }
+
+    /// Walks until the end, or until nobody listens any more.
+    pub(super) fn run(self, mut walk: Walk) {
+        while let Some(found) = walk.next() {
+            let sent = match found {
+                Err(unread) => self.send(Message::Unread(unread)),
+                Ok(entry) if entry.file_type == FileType::File && !entry.dataless => {
+                    match walk.open(&entry) {
+                        Ok(file) => self.read(entry, file),
+                        Err(error) => self.send(Message::Closed(entry, error)),
+                    }
+                }
+                Ok(entry) => self.send(Message::Entry(entry)),
+            };
+            if sent.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn send(&self, message: Message) -> Option<()> {
+        self.messages.send(message).ok()
+    }
+
+    /// Reads one file; none when nobody listens any more.
+    fn read(&self, entry: Entry, mut file: File) -> Option<()> {
+        let failed = |error| Error::io("reading", error);
+        let mut window = Window { buffer: self.buffer(), length: 0, at_end: false };
+        if let Err(error) = window.fill(&mut file, kinds::PROBE_SIZE) {
+            return self.send(Message::Closed(entry, failed(error)));
+        }
+        let head = window.bytes();
+        let recognised = kinds::recognise(head, entry.length.max(head.len() as u64));
+        let sealed = match self.seal {
+            Seal::ByContent => recognised.sealed,
+            Seal::Always => true,
+            Seal::Never => false,
+        };
+        let compartment = if sealed { Compartment::Sealed } else { Compartment::General };
+        let cutter = match recognised.dense {
+            true => None,
+            false => Some(if sealed { &self.sealed } else { &self.general }),
+        };
+        self.send(Message::File(entry, recognised, compartment))?;
+        let wanted = if recognised.dense { format::CUT_FIXED } else { READ_SIZE };
+        loop {
+            if let Err(error) = window.fill(&mut file, wanted) {
+                return self.send(Message::End(Err(failed(error))));
+            }
+            let ends = window.cut(cutter);
+            let used = ends.last().copied().unwrap_or(0);
+            let rest = window.bytes().get(used..).unwrap_or_default();
+            let next = (!window.at_end || !rest.is_empty()).then(|| {
+                let (length, at_end) = (0, window.at_end);
+                let mut next = Window { buffer: self.buffer(), length, at_end };
+                next.take(rest);
+                next
+            });
+            window.buffer.truncate(used);
+            if used > 0 {
+                self.send(Message::Chunks(window.buffer, ends))?;
+            }
+            let Some(next) = next else { return self.send(Message::End(Ok(()))) };
+            window = next;
+        }
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        self.spare.try_recv().unwrap_or_default()
+    }
+}
+
+/// A part of a file: a buffer of which the first `length` bytes are read.
+struct Window {
+    buffer: Vec<u8>,
+    length: usize,
+    at_end: bool,
+}
+
+impl Window {
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(bytes);
+        self.length = bytes.len();
+    }
+
+    /// Reads until the window holds `wanted` bytes or the file ends.
+    fn fill(&mut self, file: &mut File, wanted: usize) -> io::Result<()> {
+        if !self.at_end && self.length < wanted {
+            self.buffer.truncate(self.length);
+            let missing = (wanted - self.length) as u64;
+            self.buffer.reserve(wanted - self.length);
+            let read = loop {
+                match file.take(missing).read_to_end(&mut self.buffer) {
+                    Err(error) if error.kind() == IoKind::Interrupted => {}
+                    other => break other?,
+                }
+            };
+            self.length = self.buffer.len();
+            self.at_end = (read as u64) < missing;
+        }
+        Ok(())
+    }
+
+    /// Where the chunks end that can be told yet: without a cutter at fixed places.
+    fn cut(&self, cutter: Option<&Cutter>) -> Vec<usize> {
+        let mut ends = Vec::new();
+        let mut at = 0;
+        loop {
+            let rest = self.bytes().get(at..).unwrap_or_default();
+            let cut = match cutter {
+                Some(cutter) => cutter.cut(rest),
+                None => (rest.len() >= format::CUT_FIXED).then_some(format::CUT_FIXED),
+            };
+            let cut = cut.or((self.at_end && !rest.is_empty()).then_some(rest.len()));
+            let Some(length) = cut else { return ends };
+            at += length;
+            ends.push(at);
+        }
+    }
+}
