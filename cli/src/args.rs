@@ -1,0 +1,335 @@
+//! The command line and the environment, all that is read of either.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+
+/// An encrypted, deduplicated vault for what people export from iCloud.
+#[derive(Parser)]
+#[command(name = "icvault", version, disable_version_flag = true, max_term_width = 100)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+#[command(
+    after_help = "Begin with `icvault tour`. Passphrases are asked for, or read from the file \
+    ICVAULT_PASSPHRASE_FILE, the descriptor ICVAULT_PASSPHRASE_FD or the output of \
+    ICVAULT_PASSPHRASE_COMMAND; they are never given on the command line."
+)]
+pub(crate) struct Args {
+    /// The vault's folder [else ICVAULT_VAULT, else the only *.icvault folder here]
+    #[arg(short = 'V', long, global = true, value_name = "PATH")]
+    pub(crate) vault: Option<PathBuf>,
+    /// A file with AGE-SECRET-KEY lines, - for stdin [else ICVAULT_IDENTITY]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Print errors and asked-for data only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Print the version
+    #[arg(long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Show how it works with a throw-away vault and a sample export
+    Tour(Tour),
+    /// Create a vault
+    Init(Init),
+    /// Store an export as the next snapshot of its source
+    #[command(alias = "backup")]
+    Add(Add),
+    /// List what was added and when
+    #[command(aliases = ["log", "versions"])]
+    Snapshots(Snapshots),
+    /// List the items of a snapshot
+    #[command(alias = "ls")]
+    List(List),
+    /// Write the bytes of an item to stdout
+    Cat(Cat),
+    /// Write items into a folder
+    #[command(alias = "restore")]
+    Extract(Extract),
+    /// Verify the vault
+    #[command(alias = "verify")]
+    Check(Check),
+    /// Say what is known of the vault, with or without a key
+    Info(Info),
+    /// List and change what opens the vault
+    #[command(subcommand)]
+    Key(Key),
+    /// Print the table of exit codes
+    ExitCodes,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Tour {
+    /// An export of your own instead of the sample
+    pub(crate) path: Option<PathBuf>,
+    /// Make everything in this new folder and keep it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Init {
+    /// The folder to make
+    pub(crate) path: PathBuf,
+    /// Lock it to the owner of this age recipient instead of a passphrase; may be repeated
+    #[arg(long, value_name = "age1…")]
+    pub(crate) recipient: Vec<String>,
+    /// Make no recovery code
+    #[arg(long)]
+    pub(crate) no_recovery: bool,
+}
+
+#[derive(clap::Args)]
+#[command(group = ArgGroup::new("seal").multiple(false))]
+pub(crate) struct Add {
+    /// What to store: the inside of a folder, or several folders and files under their names
+    #[arg(required = true)]
+    pub(crate) path: Vec<PathBuf>,
+    /// The source this is the next snapshot of [else the folder's name]
+    #[arg(long = "as", value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// A remark to find the snapshot by
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    /// Seal everything, not only what is recognised as secret
+    #[arg(long, group = "seal")]
+    pub(crate) sealed: bool,
+    /// Seal nothing
+    #[arg(long, group = "seal")]
+    pub(crate) general: bool,
+    /// How hard to compress
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub(crate) level: i32,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Snapshots {
+    /// Of this source only
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How SNAPSHOT and ITEM are written.
+const NAMING: &str = "SNAPSHOT is a SOURCE (its newest), SOURCE~N (N before that), latest, the first \
+    digits of an id (four or more), or @DATE (the newest at or before). ITEM is a path in the newest \
+    snapshot that has it, or SNAPSHOT:PATH.";
+
+#[derive(clap::Args)]
+#[command(after_help = NAMING)]
+pub(crate) struct List {
+    /// SNAPSHOT, SNAPSHOT:PATH or a path [the newest of every source]
+    pub(crate) item: Option<OsString>,
+    /// Mode, size, time, compartment and kind as well
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// All levels, as always
+    #[arg(short, long, hide = true)]
+    pub(crate) recursive: bool,
+    /// One level only
+    #[arg(short = '1', long, conflicts_with = "recursive")]
+    pub(crate) one_level: bool,
+    /// Items of this kind only
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Paths as they are, each ended by a zero byte
+    #[arg(short = '0', long, conflicts_with_all = ["long", "json"])]
+    pub(crate) null: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = NAMING)]
+pub(crate) struct Cat {
+    /// A file: PATH or SNAPSHOT:PATH
+    pub(crate) item: OsString,
+    /// Show a sealed item on the terminal
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = NAMING)]
+pub(crate) struct Extract {
+    /// PATH, SNAPSHOT or SNAPSHOT:PATH [the newest of every source]
+    pub(crate) item: Vec<OsString>,
+    /// The folder to write into; - for one file to stdout
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// What happens to files that are there already
+    #[arg(long, value_name = "WHEN", default_value = "never")]
+    pub(crate) overwrite: Overwrite,
+    /// With -o -: write a sealed item to the terminal
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Overwrite {
+    Never,
+    IfNewer,
+    IfChanged,
+    Always,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Check {
+    /// Read, decrypt and verify every byte
+    #[arg(long)]
+    pub(crate) read_data: bool,
+    /// Check what can be checked without a key
+    #[arg(long, conflicts_with_all = ["read_data", "head"])]
+    pub(crate) keyless: bool,
+    /// Fail when the vault is older than this head code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) head: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Info {
+    /// Only what is known without a key
+    #[arg(long)]
+    pub(crate) keyless: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// List the slots
+    List(KeyList),
+    /// Add a slot: another passphrase or another key
+    Add(KeyAdd),
+    /// Remove a slot; whoever used it keeps what they could read
+    Remove(KeyRemove),
+    /// Change a passphrase
+    Passwd(KeyPasswd),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct KeyList {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct KeyAdd {
+    /// Opened by the owner of this age recipient
+    #[arg(long, value_name = "age1…", conflicts_with = "passphrase")]
+    pub(crate) recipient: Option<String>,
+    /// Opened by a new passphrase (this is what happens without --recipient)
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// What it may do; `everyday` does all but read sealed items
+    #[arg(long, default_value = "full")]
+    pub(crate) role: Role,
+    /// A name for it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Role {
+    Full,
+    Everyday,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct KeyRemove {
+    /// The first digits of the slot's id, as `key list` shows it
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct KeyPasswd {
+    /// The slot, when there are several passphrases
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+impl Args {
+    /// Whether the verb was asked for JSON.
+    pub(crate) fn json(&self) -> bool {
+        match &self.verb {
+            Verb::Snapshots(verb) => verb.json,
+            Verb::List(verb) => verb.json,
+            Verb::Check(verb) => verb.json,
+            Verb::Info(verb) => verb.json,
+            Verb::Key(Key::List(verb)) => verb.json,
+            _ => false,
+        }
+    }
+
+    /// The vault that was named.
+    pub(crate) fn vault_path(&self) -> Option<PathBuf> {
+        self.vault.clone().or_else(|| variable("ICVAULT_VAULT").map(PathBuf::from))
+    }
+
+    /// The identity file that was named.
+    pub(crate) fn identity_path(&self) -> Option<PathBuf> {
+        self.identity.clone().or_else(|| variable("ICVAULT_IDENTITY").map(PathBuf::from))
+    }
+}
+
+/// Where a passphrase comes from when nobody is asked.
+pub(crate) enum PassphraseSource {
+    File(PathBuf),
+    Descriptor(OsString),
+    Command(OsString),
+}
+
+/// The first of them that is set.
+pub(crate) fn passphrase_source() -> Option<PassphraseSource> {
+    variable("ICVAULT_PASSPHRASE_FILE")
+        .map(|file| PassphraseSource::File(file.into()))
+        .or_else(|| variable("ICVAULT_PASSPHRASE_FD").map(PassphraseSource::Descriptor))
+        .or_else(|| variable("ICVAULT_PASSPHRASE_COMMAND").map(PassphraseSource::Command))
+}
+
+/// Where a new passphrase comes from when nobody is asked.
+pub(crate) fn new_passphrase_file() -> Option<PathBuf> {
+    variable("ICVAULT_NEW_PASSPHRASE_FILE").map(PathBuf::from)
+}
+
+/// The folder for what is remembered outside of vaults; none without a home.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    if let Some(folder) = variable("ICVAULT_STATE") {
+        return Some(folder.into());
+    }
+    if cfg!(target_os = "macos") {
+        let home = variable("HOME").map(PathBuf::from)?;
+        return Some(home.join("Library/Application Support/icvault"));
+    }
+    variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")))
+        .map(|folder| folder.join("icvault"))
+}
+
+/// A variable that is set to something.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}

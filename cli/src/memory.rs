@@ -1,0 +1,102 @@
+//! What is remembered of a vault outside of it: the fingerprint of its keys and its newest entry.
+//! A medium that somebody had in their hands may hold other keys, or an older state, and nothing
+//! on it can tell.
+//!
+//! ```text
+//! FOLDER/VAULT-ID.json   {"fingerprint": hex, "head_number": 4, "head_id": hex}, mode 0600
+//! ```
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use vault::id::{EntryId, VaultId, hex, unhex};
+use vault::vault::HeadInfo;
+
+use crate::args;
+
+/// What is remembered of one vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) fingerprint: [u8; 32],
+    pub(crate) head_number: u64,
+    pub(crate) head: EntryId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File1 {
+    fingerprint: String,
+    head_number: u64,
+    head_id: String,
+}
+
+/// The folder for it, if this computer has a place.
+pub(crate) struct Memory(Option<PathBuf>);
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self(args::state_folder())
+    }
+
+    /// What is remembered of a vault.
+    ///
+    /// # Errors
+    /// When something is there that cannot be read: to forget is what an attacker wants.
+    pub(crate) fn recall(&self, vault: VaultId) -> io::Result<Option<Known>> {
+        let Some(path) = self.file(vault) else { return Ok(None) };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let known = serde_json::from_slice::<File1>(&bytes).ok().and_then(|file| {
+            Some(Known {
+                fingerprint: unhex(&file.fingerprint)?,
+                head_number: file.head_number,
+                head: EntryId::parse(&file.head_id)?,
+            })
+        });
+        known.map(Some).ok_or_else(|| io::Error::other("not what icvault wrote there"))
+    }
+
+    /// Remembers a vault's state in the place of an earlier one; returns whether there is a place.
+    pub(crate) fn remember(
+        &self,
+        vault: VaultId,
+        fingerprint: [u8; 32],
+        head: &HeadInfo,
+    ) -> io::Result<bool> {
+        let Some(path) = self.file(vault) else { return Ok(false) };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let file = File1 {
+            fingerprint: hex(&fingerprint),
+            head_number: head.number,
+            head_id: head.id.to_string(),
+        };
+        let mut text = serde_json::to_string(&file).map_err(io::Error::other)?;
+        text.push('\n');
+        // Another process may do the same: each has a temporary file of its own, the last wins.
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let write = || {
+            let options =
+                File::options().write(true).create(true).truncate(true).mode(0o600).clone();
+            let mut file = options.open(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        };
+        let written = write();
+        if written.is_err() {
+            drop(fs::remove_file(&temporary));
+        }
+        written.map(|()| true)
+    }
+
+    /// The file for a vault.
+    pub(crate) fn file(&self, vault: VaultId) -> Option<PathBuf> {
+        self.0.as_ref().map(|folder| folder.join(format!("{vault}.json")))
+    }
+}

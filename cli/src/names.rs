@@ -1,0 +1,180 @@
+//! What SNAPSHOT and ITEM mean.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use vault::ErrorKind;
+use vault::files::ItemPath;
+use vault::keys::{Compartment, Role};
+use vault::vault::{Item, SnapshotInfo, Spec, Vault, find};
+
+use crate::errors::{Code, Failure, Result};
+
+/// An id is told by at least so many digits.
+const DIGITS_LOW: usize = 4;
+
+/// What an ITEM means: an item of a snapshot, or all of it.
+pub(crate) struct Found {
+    pub(crate) info: SnapshotInfo,
+    pub(crate) item: Option<Item>,
+}
+
+/// What `SNAPSHOT[:PATH]` or `PATH` means. A path in the newest snapshot of a source goes first, then
+/// a snapshot, then a path in an older one.
+pub(crate) fn resolve(vault: &Vault, text: &OsStr) -> Result<Found> {
+    let bytes = text.as_bytes();
+    let path = ItemPath::parse_display(bytes).ok();
+    let newest: Vec<SnapshotInfo> = vault.newest()?.into_values().collect();
+    if let Some(path) = &path {
+        let mut found = Vec::new();
+        for info in &newest {
+            if let Some(item) = find(vault, info, path)? {
+                found.push(Found { info: info.clone(), item: Some(item) });
+            }
+        }
+        if let Some(only) = unambiguous(found, path)? {
+            return Ok(only);
+        }
+    }
+    if let Some(found) = in_snapshot(vault, bytes)? {
+        return Ok(found);
+    }
+    if let Some(path) = &path {
+        let mut older = vault.snapshots()?;
+        while let Some(info) = older.pop() {
+            if let Some(item) = find(vault, &info, path)? {
+                return Ok(Found { info, item: Some(item) });
+            }
+        }
+    }
+    let shown = crate::ui::plain(bytes);
+    // A colon ends the date, or stands in its time.
+    let is_date = |date: &str| date.len() >= 10 && moment(date).is_some();
+    if let Some(date) = shown.strip_prefix('@')
+        && !is_date(date)
+        && !date.split_once(':').is_some_and(|(date, _)| is_date(date))
+    {
+        return Err(Failure::usage(format!("not a date: {shown}"))
+            .hint("@2026-09-14, @2026-09-14T10:30 or @2026-09-14T10:30:00Z"));
+    }
+    let sealed = newest.iter().any(|info| info.snapshot.sealed.is_some());
+    Err(Failure::new(Code::NotFound, format!("no such item or snapshot: {shown}")).hint(
+        if sealed && vault.role() != Role::Full {
+            "it may be among the sealed items: use the full passphrase"
+        } else {
+            "icvault list, icvault snapshots"
+        },
+    ))
+}
+
+fn unambiguous(mut found: Vec<Found>, path: &ItemPath) -> Result<Option<Found>> {
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    let names: Vec<String> =
+        found.iter().map(|found| format!("{}:{path}", found.info.snapshot.source)).collect();
+    Err(Failure::new(Code::NotFound, format!("several sources have {path}"))
+        .hint(format!("which one: {}", names.join("  "))))
+}
+
+/// A snapshot, or an item of one. Both parts may hold a colon; the longest name of a snapshot wins.
+fn in_snapshot(vault: &Vault, bytes: &[u8]) -> Result<Option<Found>> {
+    if let Some(info) = snapshot(vault, bytes)? {
+        return Ok(Some(Found { info, item: None }));
+    }
+    let colons = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b':');
+    for (at, _) in colons {
+        let (name, path) = bytes.split_at(at);
+        let path = path.strip_prefix(b":").unwrap_or(path);
+        let Some(info) = snapshot(vault, name)? else { continue };
+        if path.is_empty() {
+            return Ok(Some(Found { info, item: None }));
+        }
+        let path = ItemPath::parse_display(path)?;
+        if let Some(item) = find(vault, &info, &path)? {
+            return Ok(Some(Found { info, item: Some(item) }));
+        }
+        let mut message = format!("not in that snapshot: {path}");
+        if info.snapshot.sealed.is_some() && !vault.role().reads(Compartment::Sealed) {
+            message.push_str(" (unless it is sealed)");
+        }
+        let hint = format!("icvault list {}", &info.id.to_string()[..8]);
+        return Err(Failure::new(Code::NotFound, message).hint(hint));
+    }
+    Ok(None)
+}
+
+/// The snapshot of this name; none when it is not the name of one.
+fn snapshot(vault: &Vault, name: &[u8]) -> Result<Option<SnapshotInfo>> {
+    let Ok(name) = std::str::from_utf8(name) else { return Ok(None) };
+    let Some(spec) = spec(vault, name) else { return Ok(None) };
+    match vault.resolve(&spec) {
+        Ok(info) => Ok(Some(info)),
+        // What looked like an id or a date may still be a path.
+        Err(error)
+            if error.kind() == ErrorKind::NotFound
+                && !matches!(spec, Spec::Source { .. } | Spec::Latest) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn spec(vault: &Vault, name: &str) -> Option<Spec> {
+    let roll = vault.heads().roll();
+    if roll.contains_key(name) {
+        return Some(Spec::Source { name: name.to_owned(), back: 0 });
+    }
+    if let Some((source, back)) = name.rsplit_once('~')
+        && roll.contains_key(source)
+    {
+        return Some(Spec::Source { name: source.to_owned(), back: back.parse().ok()? });
+    }
+    if name == "latest" {
+        return Some(Spec::Latest);
+    }
+    if let Some(date) = name.strip_prefix('@') {
+        return moment(date).map(Spec::At);
+    }
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_id = (DIGITS_LOW..=64).contains(&name.len()) && name.bytes().all(is_digit);
+    is_id.then(|| Spec::Id(name.to_owned()))
+}
+
+/// The last moment that a date means, in nanoseconds since 1970: a day's end in the person's own
+/// time zone, or the moment itself.
+fn moment(text: &str) -> Option<i64> {
+    let here = TimeZone::system();
+    let time = if text.len() == "2026-09-14".len() {
+        let day: Date = text.parse().ok()?;
+        let next = day.tomorrow().ok()?.to_zoned(here).ok()?;
+        next.timestamp().checked_sub(1.nanosecond()).ok()?
+    } else if let Ok(time) = text.parse::<Timestamp>() {
+        time
+    } else {
+        text.parse::<DateTime>().ok()?.to_zoned(here).ok()?.timestamp()
+    };
+    // Until 2262; what is later is after every snapshot as well.
+    let nanoseconds = time.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(nanoseconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_means_its_end() {
+        let day = moment("2026-09-14").unwrap();
+        let next = moment("2026-09-15T00:00").unwrap();
+        assert_eq!(day, next - 1);
+        assert_eq!(moment("1970-01-01T00:00:01Z"), Some(1_000_000_000));
+        for wrong in ["", "yesterday", "2026-13-01", "2026-09-14:Notes"] {
+            assert_eq!(moment(wrong), None, "{wrong}");
+        }
+    }
+}

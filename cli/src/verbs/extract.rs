@@ -1,0 +1,217 @@
+//! `extract` and `cat`: items out of the vault.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use vault::files::{self, ItemPath, Target};
+use vault::keys::Compartment;
+use vault::progress::{Phase, Progress as _};
+use vault::vault::{self as library, ExtractOptions, Extracted, SnapshotInfo, Vault};
+
+use super::snapshots::totals;
+use crate::args::{Args, Cat, Extract, Overwrite};
+use crate::errors::{Code, Failure, Result};
+use crate::names;
+use crate::session::{self, Purpose};
+use crate::ui::{self, Content, Ui};
+
+/// How many items of a sort are named, unless verbose.
+const NAMED_MAX: usize = 10;
+
+pub(crate) fn cat(args: &Args, verb: &Cat, ui: &Ui) -> Result<Code> {
+    let session = session::open(args, ui, Purpose::Read)?;
+    one(&session.vault, &verb.item, verb.reveal, ui)
+}
+
+/// Writes one file to standard output.
+fn one(vault: &Vault, text: &OsStr, reveal: bool, ui: &Ui) -> Result<Code> {
+    let found = names::resolve(vault, text)?;
+    let Some(item) = found.item else {
+        return Err(Failure::usage("this is a whole snapshot").hint("icvault extract … -o DIR"));
+    };
+    if item.compartment == Compartment::Sealed && ui::is_terminal() && !reveal {
+        let failure =
+            Failure::new(Code::Failed, "a sealed item is not shown on a terminal unasked");
+        return Err(failure.hint("--reveal, or send it to a file or a program"));
+    }
+    let mut content = Content::new(ui);
+    let done = library::cat(vault, &found.info, &item, &mut content);
+    match content.stopped {
+        Some(failure) => Err(failure),
+        None => Ok(done.map(|()| Code::Done)?),
+    }
+}
+
+/// What is taken out of one snapshot.
+struct Part {
+    info: SnapshotInfo,
+    only: Vec<ItemPath>,
+    whole: bool,
+}
+
+pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
+    if verb.output.as_os_str() == "-" && verb.item.len() != 1 {
+        return Err(Failure::usage("-o - takes one file").hint("icvault extract ITEM -o -"));
+    }
+    let session = session::open(args, ui, Purpose::Read)?;
+    let vault = &session.vault;
+    if let ([only], true) = (verb.item.as_slice(), verb.output.as_os_str() == "-") {
+        return one(vault, only, verb.reveal, ui);
+    }
+    let parts = parts(vault, verb)?;
+    let sources: BTreeSet<&str> =
+        parts.iter().map(|part| part.info.snapshot.source.as_str()).collect();
+    let several = sources.len() > 1;
+    for source in sources.iter().filter(|_| several) {
+        if let Some(reason) = files::refuse(source.as_bytes()) {
+            let message = format!("the source {source} makes no folder: {reason}");
+            let hint = "extract one source at a time: icvault extract SOURCE -o DIR";
+            return Err(Failure::new(Code::Failed, message).hint(hint));
+        }
+    }
+    let mut target = Target::create(&verb.output)?.overwrite(match verb.overwrite {
+        Overwrite::Never => files::Overwrite::Never,
+        Overwrite::IfNewer => files::Overwrite::IfNewer,
+        Overwrite::IfChanged => files::Overwrite::IfChanged,
+        Overwrite::Always => files::Overwrite::Always,
+    });
+    let bar = ui.progress();
+    let whole = parts.iter().all(|part| part.whole);
+    let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(totals(&part.info).1));
+    bar.phase(Phase::Extracting, whole.then_some(bytes));
+    let mut done = Extracted::default();
+    for part in parts {
+        let below = match several {
+            true => Some(ItemPath::new(part.info.snapshot.source.as_bytes())?),
+            false => None,
+        };
+        let options =
+            ExtractOptions { only: if part.whole { Vec::new() } else { part.only }, below };
+        take(&mut done, library::extract(vault, &part.info, &mut target, &options, &bar)?);
+    }
+    done.finish(target.finish());
+    drop(bar);
+    tell(ui, &done)
+}
+
+/// What is asked for, together per snapshot: in the order of a walk each folder is opened once.
+fn parts(vault: &Vault, verb: &Extract) -> Result<Vec<Part>> {
+    if verb.item.is_empty() {
+        let newest = vault.newest()?.into_values();
+        let parts: Vec<Part> =
+            newest.map(|info| Part { info, only: Vec::new(), whole: true }).collect();
+        if parts.is_empty() {
+            return Err(Failure::new(Code::NotFound, "nothing was added yet"));
+        }
+        return Ok(parts);
+    }
+    let mut parts: Vec<Part> = Vec::new();
+    for text in &verb.item {
+        let found = names::resolve(vault, text)?;
+        let path = found.item.map(|item| item.path);
+        let whole = path.is_none();
+        match parts.iter_mut().find(|part| part.info.id == found.info.id) {
+            Some(part) => {
+                part.whole |= whole;
+                part.only.extend(path);
+            }
+            None => parts.push(Part { info: found.info, only: path.into_iter().collect(), whole }),
+        }
+    }
+    for part in &mut parts {
+        part.only.sort();
+        // What is in a folder that is taken comes with it.
+        let mut kept: Vec<ItemPath> = Vec::new();
+        for path in part.only.drain(..) {
+            let inside = |folder: &ItemPath| {
+                path == *folder
+                    || path.key().strip_prefix(folder.key()).is_some_and(|r| r.first() == Some(&0))
+            };
+            if !kept.iter().any(inside) {
+                kept.push(path);
+            }
+        }
+        part.only = kept;
+    }
+    Ok(parts)
+}
+
+fn take(sum: &mut Extracted, one: Extracted) {
+    for (sum, one) in [
+        (&mut sum.files, one.files),
+        (&mut sum.folders, one.folders),
+        (&mut sum.links, one.links),
+        (&mut sum.links_outside, one.links_outside),
+        (&mut sum.kept, one.kept),
+        (&mut sum.bytes, one.bytes),
+        (&mut sum.attributes_lost, one.attributes_lost),
+        (&mut sum.locked, one.locked),
+        (&mut sum.items, one.items),
+    ] {
+        *sum = sum.saturating_add(one);
+    }
+    sum.refused.extend(one.refused);
+    sum.lost.extend(one.lost);
+    sum.absent.extend(one.absent);
+}
+
+fn tell(ui: &Ui, done: &Extracted) -> Result<Code> {
+    let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+    let rest = |total: usize| {
+        if total > shown {
+            ui.warn(format!("and {} more (-v names all)", total - shown));
+        }
+    };
+    for lost in done.lost.iter().take(shown) {
+        match &lost.path {
+            Some(path) => ui.warn(format!("lost: {path}: {}", lost.error)),
+            None => ui.warn(format!("a part of the snapshot is lost: {}", lost.error)),
+        }
+    }
+    rest(done.lost.len());
+    if !done.lost.is_empty() {
+        ui.hint("another copy of the vault may have it; icvault check --read-data says all");
+    }
+    for error in done.refused.iter().take(shown) {
+        ui.warn(error.to_string());
+    }
+    rest(done.refused.len());
+    if !done.refused.is_empty() {
+        ui.hint(
+            "icvault cat ITEM > FILE gives it any name; --overwrite decides about what is there",
+        );
+    }
+    for path in done.absent.iter().take(shown) {
+        ui.warn(format!("never was in the export: {path}"));
+    }
+    rest(done.absent.len());
+    let mut parts = vec![
+        format!("{} ({})", ui::count(done.files, "file"), ui::size(done.bytes)),
+        ui::count(done.folders, "folder"),
+    ];
+    if done.links > 0 {
+        parts.push(ui::count(done.links, "link"));
+    }
+    ui.summary(format!("written: {}", parts.join(", ")))?;
+    for (number, text) in [
+        (done.kept, "already there and kept"),
+        (done.refused.len() as u64, "refused"),
+        (done.absent.len() as u64, "never in the export"),
+        (done.lost.len() as u64, "lost"),
+        (done.links_outside, "links that lead outside"),
+        (done.attributes_lost, "without all of mode and time: the file system does not hold them"),
+    ] {
+        if number > 0 {
+            ui.summary(format!("{number} {text}"))?;
+        }
+    }
+    if done.locked > 0 {
+        let items = ui::count(done.locked, "sealed item");
+        ui.summary(format!("{items} locked (use the full passphrase)"))?;
+    }
+    Ok(match (done.lost.is_empty(), done.refused.is_empty() && done.absent.is_empty()) {
+        (false, _) => Code::Damaged,
+        (true, false) => Code::Incomplete,
+        (true, true) => Code::Done,
+    })
+}

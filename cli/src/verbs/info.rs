@@ -1,0 +1,152 @@
+//! `info`: what is known of the vault, with or without a key.
+
+use serde_json::{Map, Value, json};
+use vault::format;
+use vault::id::hex;
+use vault::store::{Area, Store};
+use vault::vault::{SlotInfo, read_marker, slots};
+
+use super::snapshots::totals;
+use crate::args::{Args, Info, passphrase_source};
+use crate::errors::{Code, Failure, Result};
+use crate::secrets;
+use crate::session::{self, Purpose, Session};
+use crate::ui::{self, Ui};
+
+pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
+    let (path, store) = session::find(args)?;
+    let found = slots(store.as_ref(), None)?;
+    let marker = read_marker(store.as_ref());
+    if found.is_empty()
+        && let Err(error) = marker
+    {
+        let failure = Failure::new(Code::NotAVault, format!("not a vault: {}", path.display()));
+        return Err(failure.hint(error.to_string()));
+    }
+    let mut facts = Facts { ui, json: verb.json, document: Map::new() };
+    facts.add("path", "folder", json!(path.to_string_lossy()))?;
+    let has_key =
+        args.identity_path().is_some() || passphrase_source().is_some() || secrets::has_terminal();
+    let session = match has_key && !verb.keyless {
+        true => Some(session::open(args, ui, Purpose::Read)?),
+        false => None,
+    };
+    // The file `vault` is a hint; what a key says is the truth.
+    let id = session.as_ref().map(|session| session.vault.id()).or(marker.ok());
+    facts.add("id", "vault", json!(id.map(|id| id.to_string())))?;
+    facts.add("format", "format", json!(format::VERSION))?;
+    facts.add("slots", "slots", json!(letters(&found)))?;
+    for (name, title, areas) in [
+        ("packs", "packs", &[Area::Packs][..]),
+        ("tables", "tables", &[Area::Index]),
+        ("entries", "chain entries", &[Area::ChainA, Area::ChainB]),
+    ] {
+        let (count, bytes) = objects(store.as_ref(), areas)?;
+        let count = count / areas.len() as u64;
+        if verb.json {
+            facts.add(name, title, json!({ "count": count, "bytes": bytes }))?;
+        } else {
+            facts.add(name, title, json!(format!("{count} ({})", ui::size(bytes))))?;
+        }
+    }
+    match &session {
+        Some(session) => with_key(&mut facts, session)?,
+        None => ui.detail("a passphrase or identity tells more"),
+    }
+    facts.finish()
+}
+
+fn with_key(facts: &mut Facts<'_>, session: &Session) -> Result<()> {
+    let vault = &session.vault;
+    facts.add("role", "role", json!(vault.role().as_str()))?;
+    facts.add("fingerprint", "fingerprint", json!(hex(&vault.fingerprint())))?;
+    if let Some(head) = vault.head() {
+        facts.add("head_code", "head code", json!(head.code))?;
+        facts.add("head", "head", json!(head.id.to_string()))?;
+    }
+    let snapshots = vault.snapshots()?;
+    facts.add("snapshots", "snapshots", json!(snapshots.len()))?;
+    let mut sources = Vec::new();
+    for (source, newest) in vault.newest()? {
+        let number = snapshots.iter().filter(|info| info.snapshot.source == source).count();
+        let (items, bytes) = totals(&newest);
+        if facts.json {
+            sources.push(json!({
+                "source": source,
+                "snapshots": number,
+                "newest": newest.id.to_string(),
+                "time": ui::rfc3339(newest.time),
+                "items": items,
+                "bytes": bytes,
+            }));
+        } else {
+            let text = format!(
+                "{source}: {}, newest {} with {} ({})",
+                ui::count(number as u64, "snapshot"),
+                ui::moment(newest.time),
+                ui::count(items, "item"),
+                ui::size(bytes)
+            );
+            facts.add("source", "source", json!(text))?;
+        }
+    }
+    if facts.json {
+        facts.add("sources", "sources", Value::Array(sources))?;
+    }
+    Ok(())
+}
+
+/// Lines of text, or members of one document.
+struct Facts<'u> {
+    ui: &'u Ui,
+    json: bool,
+    document: Map<String, Value>,
+}
+
+impl Facts<'_> {
+    fn add(&mut self, name: &str, title: &str, value: Value) -> Result<()> {
+        if self.json {
+            self.document.insert(name.to_owned(), value);
+            return Ok(());
+        }
+        let text = match value {
+            Value::String(text) => ui::escape(&text),
+            Value::Null => "?".to_owned(),
+            Value::Object(map) => {
+                let words = map.iter().map(|(letter, count)| format!("{count} {letter}"));
+                words.collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        };
+        self.ui.line(format!("{:14} {text}", format!("{title}:")))
+    }
+
+    fn finish(self) -> Result<Code> {
+        if self.json {
+            self.ui.json(&Value::Object(self.document))?;
+        }
+        Ok(Code::Done)
+    }
+}
+
+/// How many slots there are by letter.
+fn letters(slots: &[SlotInfo]) -> Value {
+    let mut counts = Map::new();
+    for slot in slots {
+        let letter = slot.letter.letter().to_string();
+        let count = counts.get(&letter).and_then(Value::as_u64).unwrap_or(0);
+        counts.insert(letter, json!(count.saturating_add(1)));
+    }
+    Value::Object(counts)
+}
+
+fn objects(store: &dyn Store, areas: &[Area]) -> Result<(u64, u64)> {
+    let (mut count, mut bytes) = (0_u64, 0_u64);
+    for area in areas {
+        for name in store.list(*area)? {
+            count = count.saturating_add(1);
+            bytes = bytes.saturating_add(store.open(&name).map_or(0, |object| object.length()));
+        }
+    }
+    Ok((count, bytes))
+}

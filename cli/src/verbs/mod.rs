@@ -1,0 +1,47 @@
+//! One function a verb. Each says what it does through `ui` and gives the code to exit with.
+
+mod add;
+mod check;
+mod extract;
+mod info;
+mod init;
+mod key;
+mod list;
+mod snapshots;
+mod tour;
+
+use crate::args::{Args, Key, Verb};
+use crate::errors::{Code, Result, TABLE};
+use crate::ui::Ui;
+
+/// Runs the verb of the command line.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
+    match &args.verb {
+        Verb::Tour(verb) => tour::tour(verb, ui),
+        Verb::Init(verb) => init::init(args, verb, ui),
+        Verb::Add(verb) => add::add(args, verb, ui),
+        Verb::Snapshots(verb) => snapshots::snapshots(args, verb, ui),
+        Verb::List(verb) => list::list(args, verb, ui),
+        Verb::Cat(verb) => extract::cat(args, verb, ui),
+        Verb::Extract(verb) => extract::extract(args, verb, ui),
+        Verb::Check(verb) => check::check(args, verb, ui),
+        Verb::Info(verb) => info::info(args, verb, ui),
+        Verb::Key(Key::List(verb)) => key::list(args, verb, ui),
+        Verb::Key(Key::Add(verb)) => key::add(args, verb, ui),
+        Verb::Key(Key::Remove(verb)) => key::remove(args, verb, ui),
+        Verb::Key(Key::Passwd(verb)) => key::passwd(args, verb, ui),
+        Verb::ExitCodes => exit_codes(ui),
+    }
+}
+
+fn exit_codes(ui: &Ui) -> Result<Code> {
+    for (number, meaning) in TABLE {
+        ui.line(format!("{number:>3}  {meaning}"))?;
+    }
+    Ok(Code::Done)
+}
+
+/// The first digits of an id: enough to tell it, short enough to type.
+fn short(id: impl std::fmt::Display) -> String {
+    id.to_string().chars().take(8).collect()
+}

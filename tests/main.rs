@@ -1,0 +1,17 @@
+//! Tests through the binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod cli;
+mod fidelity;
+mod journeys;
+mod kill;
+mod large;
+mod second_reader;
+mod secrets;
+mod space;
+mod support;
+mod tidy;
