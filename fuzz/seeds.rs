@@ -1,0 +1,198 @@
+//! Writes inputs that `decoders` begins with, one or more for each decoder, made by the engine's
+//! own encoders: `cargo run --bin seeds -- seeds`. The first byte is the decoder's number.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{env, fs, io};
+
+use vault::chain::{self, Entry, Record, RollRow, Root, SlotRow, Snapshot, Tables, Trees};
+use vault::chunk::{Reference, WireRow};
+use vault::error::Result;
+use vault::format;
+use vault::id::{ChunkId, EntryId, MacKey, PackId, PackTag, TableId, VaultId};
+use vault::index::{self, Row, Union};
+use vault::keys::{Bundle, Compartment, Role};
+use vault::pack::{self, Class, Compressor, Kind, PackWriter, Piece, Place, Salt};
+use vault::payload::{FileKey, Identity, Writer};
+use vault::{chunk::ChunkType, tree, wire};
+
+fn main() -> io::Result<()> {
+    let folder = env::args_os().nth(1).ok_or(io::Error::other("into which folder?"))?;
+    let put = |decoder: u8, name: &str, parts: &[&[u8]]| {
+        let input = [&[decoder][..], &parts.concat()].concat();
+        fs::write(Path::new(&folder).join(format!("{decoder:02}-{name}")), input)
+    };
+    let vault = VaultId::new([1; 16]);
+    let (writer, reader) = (MacKey::new([7; 32]), MacKey::new([8; 32]));
+
+    let row = chunk_row();
+    put(0, "row", &[&wire::encode(&WireRow::from(&row))])?;
+    put(0, "kinds-of-values", &[&[0x85, 0x20, 0xF5, 0xF6, 0x61, b'a', 0xA1, 0x61, b'b', 0x80]])?;
+    put(0, "head", &[b"ICVAULT1\x01\x01\x02\x01\0\0\0\0", &[1; 16]])?;
+
+    let full = Bundle::generate("seed", 1_800_000_000, &mut |bytes| bytes.fill(7));
+    let everyday = full.for_slot(Role::Everyday, "daily", 1_800_000_001).expect("full gives all");
+    put(1, "full", &[full.encode().as_bytes()])?;
+    put(1, "everyday", &[everyday.encode().as_bytes()])?;
+
+    for (name, sealed) in [("general", false), ("sealed", true)] {
+        let compartment = if sealed { Compartment::Sealed } else { Compartment::General };
+        let salt = sealed.then(|| Salt::new(PackTag::new([5; 16]), [6; 32]));
+        let kind = Kind { vault, compartment, class: Class::Data };
+        let (mut pack, _) = PackWriter::begin(kind, salt);
+        for byte in 0..3 {
+            let id = ChunkId::new([byte; 32]);
+            let piece = Piece { id, kind: ChunkType::Data, length: 100 };
+            let pieces = if sealed { vec![piece] } else { vec![piece; 4] };
+            pack.push(120, pieces).expect("a small pack");
+        }
+        let start = pack.length();
+        let (end, _) = pack.finish(&writer);
+        let trailer = end.last_chunk::<48>().expect("a trailer");
+        let length = u32::from_le_bytes(*trailer[8..].first_chunk().expect("a length"));
+        let directory = &end[8..8 + usize::try_from(length).expect("4 bytes")];
+        put(2, name, &[&[u8::from(sealed)], &start.to_le_bytes(), directory])?;
+    }
+
+    let text = "a line that comes again and again\n".repeat(40).into_bytes();
+    let mut frame = Vec::new();
+    Compressor::new(3).frame(&text, &mut frame);
+    put(3, "compressed", &[&frame])?;
+    frame.clear();
+    pack::raw_frame(&text, &mut frame);
+    put(3, "raw", &[&frame])?;
+
+    let rows: Vec<Row> = (0..20).map(table_row).collect();
+    let mut plain = Vec::new();
+    let superseded = BTreeSet::from([TableId::new([4; 32])]);
+    let mut union = Union::<Nothing> { tables: &mut [], rows: &rows };
+    let count =
+        index::write_table(vault, Class::Data, &mut union, &superseded, &writer, None, &mut plain);
+    assert_eq!(count.expect("into memory"), 20);
+    let rows_end = 32 + 32 + 1024 + 3 * 32 + 20 * format::ROW_SIZE;
+    put(4, "table", &[&plain[32..rows_end]])?;
+
+    for (name, sealed) in [("general", 0), ("sealed", 1)] {
+        let reference = vec![2; Reference::size(sealed == 1)];
+        let row = [reference, 4_000_u64.to_le_bytes().into()].concat();
+        put(5, name, &[&[0, sealed], &row.repeat(3)])?;
+    }
+
+    for (name, record) in [("slots", slots()), ("snapshot", snapshot())] {
+        let roll = RollRow { id: entry_id(1), time: -5, number: 2, source: "Photos".into() };
+        let previous = vec![entry_id(1), entry_id(2)];
+        let entry = Entry { roll: vec![roll], time: 1, count: 3, number: 3, previous, record };
+        let plain = entry.encode(vault, &writer, Some(&reader));
+        let length = u32::from_le_bytes(*plain[32..].first_chunk().expect("a length"));
+        let end = 36 + usize::try_from(length).expect("4 bytes");
+        put(6, name, &[&plain[36..end]])?;
+    }
+
+    put(7, "tree", &[&forest().expect("into memory")])?;
+
+    put(8, "unchanged", &[&[0; 4], &text])?;
+    put(8, "changed", &[&[9, 1, 0, 1], &text])?;
+    put(8, "empty", &[&[0; 4]])?;
+    let identity = Identity::generate();
+    let file_key = FileKey::new([9; 16]);
+    let file = Writer::new(&identity.recipient(), &file_key, [3; 16], Vec::new());
+    let mut file = file.and_then(Writer::finish).expect("into memory");
+    file.truncate(file.len() - 1);
+    put(9, "x25519", &[&file])?;
+    put(9, "scrypt", &[b"age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 18\n", BODY])?;
+
+    put(
+        10,
+        "passwords",
+        &[b"Title,URL,Username,Password,Notes,OTPAuth\na,https://a.example,b,c,,\n"],
+    )?;
+    put(10, "card", &[b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nEND:VCARD\r\n"])?;
+    put(10, "key", &[b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n"])?;
+    put(10, "login", &[br#"{"items":[{"login":{"password":"x","uris":[]}}]}"#])?;
+    put(10, "database", &[b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20"])?;
+    put(10, "der", &[&[0x30, 0x82, 0, 0x10, 0x02, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70]])?;
+    put(11, "name", &["Ünïcode\u{200d} ﬁle.txt".as_bytes()])?;
+    put(11, "path", &[b"a/b\0c"])
+}
+
+/// The end of a header whose MAC nobody has made.
+const BODY: &[u8] = b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+    --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+
+/// No table is merged into the one that is written.
+struct Nothing;
+
+impl index::Plaintext for Nothing {
+    fn length(&self) -> u64 {
+        0
+    }
+
+    fn read_at(&mut self, _: u64, _: &mut [u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn chunk_row() -> vault::chunk::Row {
+    let reference = Reference { tag: None, id: ChunkId::new([3; 32]) };
+    vault::chunk::Row { reference, length: 70_000 }
+}
+
+fn table_row(nth: u8) -> Row {
+    let place = Place { start: 40, frame_length: 1000, offset: u32::from(nth), length: 1 };
+    Row { id: ChunkId::new([nth * 12; 32]), pack: PackId::new([nth % 2; 32]), place }
+}
+
+fn entry_id(byte: u8) -> EntryId {
+    EntryId::new([byte; 32])
+}
+
+fn slots() -> Record {
+    let label = "passphrase".into();
+    let slot = SlotRow { id: [1; 32], role: "full".into(), time: 3, label, letter: 'p' };
+    Record::Slots { slots: vec![slot], files: vec![("README.txt".into(), [9; 32])] }
+}
+
+fn snapshot() -> Record {
+    let root = |tag| Root {
+        reference: Reference { tag, id: ChunkId::new([2; 32]) },
+        pack: PackId::new([4; 32]),
+        start: 40,
+        frame_length: 300,
+    };
+    let trees = |tag| Trees { facts: root(tag), whereabouts: root(tag) };
+    let tag = PackTag::new([8; 16]);
+    let packs = [(tag, PackId::new([3; 32]))].into();
+    let count =
+        chain::Count { compartment: Compartment::Sealed, kind: "key".into(), items: 1, bytes: 2 };
+    Record::Snapshot(Box::new(Snapshot {
+        host: "mac".into(),
+        tool: "icvault".into(),
+        label: String::new(),
+        counts: vec![count],
+        parent: Some(entry_id(1)),
+        sealed: Some(chain::Sealed { trees: trees(Some(tag)), packs }),
+        source: "Photos".into(),
+        tables: Tables { data: vec![TableId::new([4; 32])], nodes: Vec::new() },
+        general: trees(None),
+    }))
+}
+
+/// A tree of two levels as `decoders` reads it: nodes with their lengths, the root first, each
+/// named by its place.
+fn forest() -> Result<Vec<u8>> {
+    let mut nodes: Vec<Vec<u8>> = Vec::new();
+    let mut store = |node: &[u8]| {
+        nodes.push(node.to_vec());
+        // The root is written last and read first, so places are counted from one.
+        let place = u8::try_from(nodes.len()).expect("a small tree");
+        Ok(Reference { tag: None, id: ChunkId::new([place; 32]) })
+    };
+    let mut builder = tree::Builder::new(MacKey::new([1; 32]));
+    for nth in 0..12_u8 {
+        builder.push(&[b'k', nth], vec![nth; 2000], &mut store)?;
+    }
+    builder.finish(&mut store)?;
+    nodes.rotate_right(1);
+    let length = |node: &Vec<u8>| u16::try_from(node.len()).expect("a small node").to_le_bytes();
+    Ok(nodes.iter().flat_map(|node| [&length(node)[..], node].concat()).collect())
+}
