@@ -13,7 +13,11 @@ use crate::support::tree::{assert_same, copy};
 
 /// How often the writer is killed.
 const KILLS: u64 = 200;
-/// After how many kills every byte is read.
+/// After how many rounds one is left to end.
+const PAUSE: u64 = 10;
+/// Microseconds that no add takes.
+const FOREVER: u64 = 600_000_000;
+/// After how many rounds every byte is read.
 const THOROUGH: u64 = 20;
 /// The seed of the instants.
 const SEED: u64 = 0x6b69_6c6c;
@@ -26,14 +30,17 @@ fn a_killed_add_loses_nothing_that_was_committed() {
     let begun = Instant::now();
     bench.open(["add", "export"]).succeeded();
     let mut usual = begun.elapsed();
-    let mut landed = 0;
+    let (mut landed, mut killed, mut round) = (0, 0, 0);
     let mut committed = bench.snapshots();
-    for round in 1..=KILLS {
+    while killed < KILLS {
+        round += 1;
         change(&bench, round, &mut random);
-        let ended = kill_within(spawn(&bench), usual, &mut random);
-        // As slow as the machine is by now.
-        if let Some(took) = ended {
-            usual = took;
+        // Every now and then one may end, which tells how slow the machine and the vault are by now.
+        let limit = if round % PAUSE == 0 { FOREVER } else { random.below(micros(usual) + 1) };
+        let ended = kill_after(spawn(&bench), Duration::from_micros(limit));
+        match ended {
+            Some(took) => usual = took,
+            None => killed += 1,
         }
         bench.open(["list"]).succeeded();
         bench.open(["check"]).succeeded();
@@ -53,7 +60,7 @@ fn a_killed_add_loses_nothing_that_was_committed() {
         }
     }
     // Both outcomes were seen, or this test says nothing.
-    assert!(landed > 0 && landed < usize::try_from(KILLS).unwrap(), "{landed} landed");
+    assert!(landed > 0 && u64::try_from(landed).unwrap() < round, "{landed} of {round} landed");
     bench.open(["add", "export"]).succeeded();
     assert_eq!(fs::read_dir(bench.path("v.icvault/tmp")).unwrap().count(), 0);
     assert_back(&bench, "back");
@@ -113,11 +120,14 @@ fn spawn(bench: &Bench) -> Child {
     command.spawn().unwrap()
 }
 
-/// Kills it at an instant within its usual time; how long it took when it was done before.
-fn kill_within(mut child: Child, usual: Duration, random: &mut Random) -> Option<Duration> {
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap()
+}
+
+/// Kills it after so long; how long it took when it was done before.
+fn kill_after(mut child: Child, limit: Duration) -> Option<Duration> {
     let begun = Instant::now();
-    let usual = u64::try_from(usual.as_micros()).unwrap();
-    let deadline = begun + Duration::from_micros(random.below(usual + 1));
+    let deadline = begun + limit;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success());
