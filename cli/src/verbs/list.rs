@@ -78,7 +78,7 @@ impl Lister<'_> {
                 if !item.path.key().starts_with(below.key()) {
                     return Ok(());
                 }
-                if item.path != *below && !is_below(&item.path, below) {
+                if item.path != *below && !item.path.is_below(below) {
                     continue;
                 }
             }
@@ -130,10 +130,6 @@ impl Lister<'_> {
         }
         self.ui.line(line)
     }
-}
-
-fn is_below(path: &ItemPath, folder: &ItemPath) -> bool {
-    path.key().strip_prefix(folder.key()).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 fn mode(item: &Item) -> String {

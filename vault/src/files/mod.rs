@@ -94,6 +94,11 @@ impl ItemPath {
         self.0.get(..end).map(|key| Self(key.to_vec()))
     }
 
+    /// Whether this lies in the folder `folder`, at any depth.
+    pub fn is_below(&self, folder: &Self) -> bool {
+        self.0.strip_prefix(folder.0.as_slice()).is_some_and(|rest| rest.first() == Some(&0))
+    }
+
     /// Goes on to `name` in this folder; left as it was on an error.
     pub fn push(&mut self, name: &[u8]) -> Result<()> {
         *self = self.join(name)?;

@@ -502,9 +502,7 @@ impl<'a> Adder<'a> {
 
     /// Ends the folders that `path` is not in.
     fn leave_folders(&mut self, path: &ItemPath) -> Result<()> {
-        let holds = |folder: &Folder| {
-            path.key().strip_prefix(folder.path.key()).is_some_and(|rest| rest.first() == Some(&0))
-        };
+        let holds = |folder: &Folder| path.is_below(&folder.path);
         while self.folders.last().is_some_and(|folder| !holds(folder)) {
             self.leave_folder()?;
         }

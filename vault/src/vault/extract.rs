@@ -109,7 +109,7 @@ fn extract_range(
         };
         if let Some(only) = only
             && item.path != *only
-            && !is_below(&item.path, only)
+            && !item.path.is_below(only)
         {
             // Names like `a.txt` lie between `a` and what is in it, so the range goes on until its
             // prefix is passed.
@@ -128,10 +128,6 @@ fn extract_range(
             Err(error) => done.refused.push(error),
         }
     }
-}
-
-fn is_below(path: &ItemPath, folder: &ItemPath) -> bool {
-    path.key().strip_prefix(folder.key()).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 fn write_item(
