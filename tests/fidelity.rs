@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::support::tools::{Random, has, program};
+use crate::support::tools::{Random, has, program, skipped};
 use crate::support::tree::{assert_same, name, set_mode, set_mtime, tree};
 use crate::support::{Bench, Ran};
 
@@ -198,6 +198,149 @@ fn special_files_are_not_opened() {
         assert!(added.stdout.contains(left_out), "{}", added.stdout);
     }
     assert_eq!(bench.open(["cat", "a.txt"]).succeeded().stdout, "text");
+}
+
+/// What a program prints of a folder, in order.
+fn listed(name: &str, args: &[&str], folder: &Path) -> Vec<Vec<u8>> {
+    let output = program(name, args, folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut lines: Vec<_> = output.stdout.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn extended_attributes_come_back_and_other_programs_see_no_difference() {
+    if !has(&["getfattr", "find"]) {
+        return;
+    }
+    let bench = Bench::with_vault();
+    bench.write("export/folder/file", "content");
+    bench.write("export/read only", "content");
+    symlink("file", bench.path("export/folder/link")).unwrap();
+    let tagged = |path: &str, name: &str, value: &[u8]| {
+        let path = bench.path(path);
+        rustix::fs::setxattr(path, name, value, rustix::fs::XattrFlags::empty())
+    };
+    if tagged("export/folder/file", "user.com.apple.metadata:_kMDItemUserTags", b"bplist00\0\xff")
+        .is_err()
+    {
+        return skipped("the file system for temporary files has no extended attributes");
+    }
+    tagged("export/folder/file", "user.empty", b"").unwrap();
+    // Too long for the item, so that it is stored like content; ext4 takes no more than 4 KiB.
+    tagged("export/folder/file", "user.long", &Random(1).bytes(2_900)).unwrap();
+    tagged("export/folder", "user.of a folder", &[7; 300]).unwrap();
+    tagged("export/read only", "user.x", b"y").unwrap();
+    set_mode(&bench.path("export/read only"), 0o444);
+    bench.open(["add", "export"]).succeeded();
+    let ran = bench.open(["extract", "-o", "back"]).succeeded();
+    assert!(!ran.stdout.contains("attribute"), "{}", ran.stdout);
+    for (name, args) in [
+        ("getfattr", &["-R", "-h", "-d", "-m", "-", "-e", "hex", "."][..]),
+        ("find", &["-mindepth", "1", "-printf", "%P %y %m %T@ %l\n"]),
+    ] {
+        let seen = |folder: &str| listed(name, args, &bench.path(folder));
+        assert_eq!(seen("back"), seen("export"), "{name}");
+        assert!(seen("export").len() > 3);
+    }
+    // The birth is another one, and no attribute of what was there before has changed.
+    let again = bench.open(["add", "back", "--as", "export"]).succeeded();
+    assert!(again.stdout.contains("new 0 B"), "{}", again.stdout);
+    bench.open(["check", "--read-data"]).succeeded();
+}
+
+/// A stub as iCloud Drive left it up to macOS 13.
+fn stub(name: &str, length: u64) -> Vec<u8> {
+    let list = plist::Dictionary::from_iter([
+        ("NSURLFileResourceTypeKey", plist::Value::from("NSURLFileResourceTypeRegular")),
+        ("NSURLFileSizeKey", length.into()),
+        ("NSURLNameKey", name.into()),
+    ]);
+    let mut bytes = Vec::new();
+    plist::Value::from(list).to_writer_binary(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn placeholders_are_missing_and_never_content() {
+    let bench = Bench::with_vault();
+    bench.write("export/here.txt", "text");
+    bench.write("export/deep/.Report.pages.icloud", stub("Report.pages", 123_456));
+    bench.write("export/deep/Quarter.pages", "text");
+    bench.write("export/deep/..name.icloud", stub("_name", 5));
+    bench.write("export/deep/.twice.txt.icloud", stub("twice.txt", 5));
+    bench.write("export/deep/twice.txt", "text");
+    bench.write("export/.mine.icloud", "not a stub at all");
+    fs::File::create(bench.path("export/hollow")).unwrap().set_len(1 << 20).unwrap();
+    let added = bench.open(["add", "export"]).ended_with(3);
+    assert!(added.stdout.contains("not included: 3 items"), "{}", added.stdout);
+    let items = bench.open(["list", "--json"]).succeeded().json();
+    let items: Vec<(&str, &str, u64)> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["type"] != "folder")
+        .map(|item| {
+            let text = |name: &str| item[name].as_str().unwrap();
+            (text("path"), text("type"), item["size"].as_u64().unwrap())
+        })
+        .collect();
+    let stub_length = stub("twice.txt", 5).len() as u64;
+    let expected = [
+        (".mine.icloud", "file", 17),
+        ("deep/.twice.txt.icloud", "file", stub_length),
+        ("deep/Quarter.pages", "file", 4),
+        ("deep/Report.pages", "missing", 123_456),
+        ("deep/_name", "missing", 5),
+        ("deep/twice.txt", "file", 4),
+        ("here.txt", "file", 4),
+        ("hollow", "missing", 1 << 20),
+    ];
+    assert_eq!(items, expected);
+    let ran = bench.open(["extract", "-o", "back"]).ended_with(3);
+    assert!(ran.stderr.contains("deep/Report.pages"), "{}", ran.stderr);
+    assert!(!bench.path("back/deep/Report.pages").exists());
+}
+
+#[test]
+fn holes_come_back_as_holes() {
+    use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+    let bench = Bench::with_vault();
+    bench.write("export/disk.img", "");
+    let file = fs::File::options().write(true).open(bench.path("export/disk.img")).unwrap();
+    file.set_len(256 << 20).unwrap();
+    for at in [0, 100 << 20, (256 << 20) - 9] {
+        file.write_all_at(b"something", at).unwrap();
+    }
+    drop(file);
+    bench.open(["add", "export"]).succeeded();
+    bench.open(["extract", "-o", "back"]).succeeded();
+    assert_same(&bench.path("export"), &bench.path("back"));
+    let blocks = |path: &str| fs::metadata(bench.path(path)).unwrap().blocks() * 512;
+    assert!(blocks("back/disk.img") <= blocks("export/disk.img") + (4 << 20));
+}
+
+#[test]
+fn a_bundle_is_one_item_with_members() {
+    let bench = Bench::with_vault();
+    let message = "From a@b Mon Jan  1 00:00:00 2024\nFrom: a@b\nDate: x\nSubject: y\n\nhello\n";
+    bench.write("export/Old.mbox/mbox", message);
+    bench.write("export/Old.mbox/table_of_contents", "1");
+    bench.write("export/other.txt", "text");
+    let added = bench.open(["add", "export"]).succeeded();
+    assert!(added.stdout.contains("new: 1 mail file, 1 other file\n"), "{}", added.stdout);
+    let items = bench.open(["list", "--json"]).succeeded().json();
+    let of = |path: &str| {
+        let mut items = items.as_array().unwrap().iter();
+        items.find(|item| item["path"] == path).unwrap_or_else(|| panic!("{path}")).clone()
+    };
+    assert_eq!(of("Old.mbox")["kind"], "mail");
+    assert_eq!(of("Old.mbox")["type"], "folder");
+    // A bundle that is added alone keeps its name: its inside is not the source.
+    bench.open(["add", "export/Old.mbox", "--as", "alone"]).succeeded();
+    bench.open(["extract", "alone", "-o", "back"]).succeeded();
+    assert_same(&bench.path("export/Old.mbox"), &bench.path("back/Old.mbox"));
 }
 
 #[test]

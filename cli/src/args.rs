@@ -175,6 +175,9 @@ pub(crate) struct Extract {
     /// With -o -: write a sealed item to the terminal
     #[arg(long)]
     pub(crate) reveal: bool,
+    /// Write extended attributes the file system does not take into ._NAME files, as a Mac does
+    #[arg(long)]
+    pub(crate) appledouble: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -263,9 +263,13 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// `1 file`, `2 files`.
+/// `1 file`, `2 files`; `1 time of birth`, `2 times of birth`.
 pub(crate) fn count(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+    match thing.split_once(" of ") {
+        _ if number == 1 => format!("1 {thing}"),
+        Some((thing, whose)) => format!("{number} {thing}s of {whose}"),
+        None => format!("{number} {thing}s"),
+    }
 }
 
 /// A moment in nanoseconds since 1970, in the person's own time.

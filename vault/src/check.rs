@@ -13,8 +13,8 @@ use crate::pack::{self, Class, Directory};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Name, Store, read_whole};
 use crate::vault::{
-    self, Chunks, ItemType, Positions, SnapshotInfo, State, Vault, chain_names, hash_object,
-    open_table, pack_name, read_marker, table_name,
+    self, Chunks, Positions, SnapshotInfo, Vault, chain_names, hash_object, open_table, pack_name,
+    read_marker, table_name,
 };
 
 /// How thorough a check is.
@@ -457,21 +457,19 @@ impl Checker<'_> {
                 Ok(Some(item)) => {
                     self.report.items += 1;
                     self.progress.item();
-                    if item.facts.item_type != ItemType::File || item.facts.state != State::Present
-                    {
-                        continue;
-                    }
                     let mut troubles = Vec::new();
-                    let walked = items.chunks.references(&item.facts.content, &mut |row, kind| {
-                        let trouble = match row.reference.tag {
-                            None => content.trouble(&row.reference, kind),
-                            Some(tag) => sealed_trouble(content, info, tag, &row.reference.id),
-                        };
-                        troubles.extend(trouble);
-                        Ok(())
-                    });
-                    if let Err(error) = walked {
-                        troubles.push(blame(&error));
+                    for part in item.contents() {
+                        let walked = items.chunks.references(part, &mut |row, kind| {
+                            let trouble = match row.reference.tag {
+                                None => content.trouble(&row.reference, kind),
+                                Some(tag) => sealed_trouble(content, info, tag, &row.reference.id),
+                            };
+                            troubles.extend(trouble);
+                            Ok(())
+                        });
+                        if let Err(error) = walked {
+                            troubles.push(blame(&error));
+                        }
                     }
                     troubles.dedup_by(|a, b| a.0 == b.0);
                     for (object, what) in troubles {

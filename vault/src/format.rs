@@ -109,6 +109,10 @@ pub const NODE_MAX: usize = 98_304;
 pub const KEY_MAX: usize = 4_096;
 /// The longest value of a tree entry.
 pub const VALUE_MAX: usize = 8_192;
+/// The longest encoding of extended attributes that stands in the item.
+pub const XATTRS_INLINE: usize = 1_024;
+/// The longest encoding of extended attributes.
+pub const XATTRS_MAX: usize = 67_108_864;
 /// The largest encoded node that is read.
 pub const NODE_LIMIT: usize = 262_144;
 

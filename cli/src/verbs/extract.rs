@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use vault::files::{self, ItemPath, Target};
+use vault::files::{self, ItemPath, Target, Unheld};
 use vault::keys::Compartment;
 use vault::progress::{Phase, Progress as _};
 use vault::vault::{self as library, ExtractOptions, Extracted, SnapshotInfo, Vault};
@@ -75,6 +75,7 @@ pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
         Overwrite::IfChanged => files::Overwrite::IfChanged,
         Overwrite::Always => files::Overwrite::Always,
     });
+    target = target.appledouble(verb.appledouble);
     let bar = ui.progress();
     let whole = parts.iter().all(|part| part.whole);
     let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(totals(&part.info).1));
@@ -91,7 +92,7 @@ pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
     }
     done.finish(target.finish());
     drop(bar);
-    tell(ui, &done)
+    tell(ui, &done, verb.appledouble)
 }
 
 /// What is asked for, together per snapshot: in the order of a walk each folder is opened once.
@@ -144,18 +145,18 @@ fn take(sum: &mut Extracted, one: Extracted) {
         (&mut sum.links_outside, one.links_outside),
         (&mut sum.kept, one.kept),
         (&mut sum.bytes, one.bytes),
-        (&mut sum.attributes_lost, one.attributes_lost),
         (&mut sum.locked, one.locked),
         (&mut sum.items, one.items),
     ] {
         *sum = sum.saturating_add(one);
     }
+    sum.unheld += one.unheld;
     sum.refused.extend(one.refused);
     sum.lost.extend(one.lost);
     sum.absent.extend(one.absent);
 }
 
-fn tell(ui: &Ui, done: &Extracted) -> Result<Code> {
+fn tell(ui: &Ui, done: &Extracted, appledouble: bool) -> Result<Code> {
     let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
     let rest = |total: usize| {
         if total > shown {
@@ -199,11 +200,28 @@ fn tell(ui: &Ui, done: &Extracted) -> Result<Code> {
         (done.absent.len() as u64, "never in the export"),
         (done.lost.len() as u64, "lost"),
         (done.links_outside, "links that lead outside"),
-        (done.attributes_lost, "without all of mode and time: the file system does not hold them"),
     ] {
         if number > 0 {
             ui.summary(format!("{number} {text}"))?;
         }
+    }
+    let Unheld { modes, mtimes, births, xattrs } = done.unheld;
+    let unheld = [
+        (modes, "mode"),
+        (mtimes, "time of change"),
+        (births, "time of birth"),
+        (xattrs, "extended attribute"),
+    ];
+    let unheld: Vec<String> = unheld
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, thing)| ui::count(number, thing))
+        .collect();
+    if !unheld.is_empty() {
+        ui.summary(format!("not held by this file system: {}", unheld.join(", ")))?;
+    }
+    if xattrs > 0 && !appledouble {
+        ui.hint("--appledouble keeps extended attributes beside the files, for a Mac to take back");
     }
     if done.locked > 0 {
         let items = ui::count(done.locked, "sealed item");

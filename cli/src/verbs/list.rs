@@ -147,7 +147,7 @@ fn mode(item: &Item) -> String {
 }
 
 fn nanoseconds(item: &Item) -> Option<i64> {
-    let (seconds, nanoseconds) = item.whereabouts?.mtime;
+    let (seconds, nanoseconds) = item.whereabouts.as_ref()?.mtime;
     seconds.checked_mul(1_000_000_000)?.checked_add(i64::from(nanoseconds))
 }
 

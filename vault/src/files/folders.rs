@@ -133,6 +133,27 @@ pub(super) fn mtime(stat: &Stat) -> Time {
     (number(stat.st_mtime), number(stat.st_mtime_nsec))
 }
 
+/// When what `name` in `folder` is was made, if the file system tells.
+#[cfg(target_os = "linux")]
+pub(super) fn birth(folder: impl AsFd, name: &[u8], _: &Stat) -> Option<Time> {
+    use rustix::fs::{AtFlags, StatxFlags, statx};
+    let stat = statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME).ok()?;
+    let is_told = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    is_told.then_some((stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec))
+}
+
+/// When what `name` in `folder` is was made, if the file system tells.
+#[cfg(target_vendor = "apple")]
+pub(super) fn birth(_: impl AsFd, _: &[u8], stat: &Stat) -> Option<Time> {
+    Some((number(stat.st_birthtime), number(stat.st_birthtime_nsec)))
+}
+
+/// When what `name` in `folder` is was made, if the file system tells.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+pub(super) fn birth(_: impl AsFd, _: &[u8], _: &Stat) -> Option<Time> {
+    None
+}
+
 /// What is said when another thing has come into the place of one that was seen.
 pub(super) fn replaced() -> io::Error {
     io::Error::other("it was replaced by another in the meantime")

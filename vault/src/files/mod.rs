@@ -5,10 +5,13 @@
 //! comes from a vault somebody else may have made: every name is hostile until [`refuse`] let it
 //! pass, and no component of a path is ever followed when it is a link.
 
+mod appledouble;
 mod folders;
 mod names;
+mod placeholder;
 mod target;
 mod walk;
+mod xattrs;
 
 use std::fmt;
 use std::io;
@@ -17,8 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::KEY_MAX;
 
 pub use names::{collision_key, refuse};
-pub use target::{Attributes, Finished, Kept, Overwrite, Target, TargetFile};
-pub use walk::{Entry, FileType, Opener, Totals, Unread, Walk};
+pub use target::{Attributes, Finished, Overwrite, Target, TargetFile, Unheld};
+pub use walk::{Entry, FileType, Totals, Unread, Walk};
+pub use xattrs::{Xattrs, is_volatile};
 
 /// A moment: seconds since 1970 and nanoseconds.
 pub type Time = (i64, u32);

@@ -14,7 +14,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, Write};
+use std::ops::AddAssign;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -26,8 +27,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::folders::{Chain, Handle, Identity, identity, mtime, open_folder, open_root, replaced};
-use super::{ItemPath, Time, collision_key, failed, number, refuse, refused, shown};
+use super::xattrs::{self, Xattrs};
+use super::{ItemPath, Time, appledouble, collision_key, failed, number, refuse, refused, shown};
 use crate::error::{Error, ErrorKind, Result};
+
+/// The fewest zeros for which a hole is worth its while.
+const HOLE_MIN: usize = 4096;
 
 /// What happens to a file or link that is already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,13 +49,17 @@ pub enum Overwrite {
 }
 
 /// What is known of an item besides its path and content.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Attributes {
     /// The permission bits. Files never get setuid, setgid and sticky, folders never setuid:
     /// nobody but the person running this vouches for what the file holds.
     pub mode: Option<u32>,
     /// When its content was changed.
     pub mtime: Option<Time>,
+    /// When it was made.
+    pub birth: Option<Time>,
+    /// Its extended attributes.
+    pub xattrs: Xattrs,
     /// The length of a file, which [`Overwrite::IfChanged`] compares.
     pub length: Option<u64>,
     /// A sealed item: a file gets mode 0600 whatever `mode` says, and folders made for nothing
@@ -58,13 +67,17 @@ pub struct Attributes {
     pub private: bool,
 }
 
-/// Which attributes the file system took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The mode is the one asked for, as far as the file system tells.
-    pub mode: bool,
-    /// The time as well.
-    pub mtime: bool,
+/// How many items lack what the file system could not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unheld {
+    /// Items with another mode than asked for, as far as the file system tells.
+    pub modes: u64,
+    /// Items with another time of modification.
+    pub mtimes: u64,
+    /// Items with another time of birth.
+    pub births: u64,
+    /// Extended attributes.
+    pub xattrs: u64,
 }
 
 /// What [`Target::finish`] could not do.
@@ -73,10 +86,17 @@ pub struct Kept {
 pub struct Finished {
     /// Links that were not written and folders that could not be finished.
     pub failed: Vec<Error>,
-    /// Folders whose mode the file system did not take.
-    pub modes_lost: u64,
-    /// Folders and links whose time it did not take.
-    pub mtimes_lost: u64,
+    /// What the file system did not take of folders and links.
+    pub unheld: Unheld,
+}
+
+impl AddAssign for Unheld {
+    fn add_assign(&mut self, other: Self) {
+        self.modes = self.modes.saturating_add(other.modes);
+        self.mtimes = self.mtimes.saturating_add(other.mtimes);
+        self.births = self.births.saturating_add(other.births);
+        self.xattrs = self.xattrs.saturating_add(other.xattrs);
+    }
 }
 
 /// A folder that a tree is written into. Paths come in any order; in the order of a walk each
@@ -94,6 +114,7 @@ pub struct Target {
     links: Vec<Link>,
     root: RootMode,
     temporaries: u64,
+    appledouble: bool,
 }
 
 /// A file being written, under a temporary name. Dropping it removes it. All of them must be
@@ -105,6 +126,9 @@ pub struct TargetFile {
     path: ItemPath,
     attributes: Attributes,
     replace: bool,
+    appledouble: bool,
+    /// The file ends in a hole, so that its length is still to be set.
+    ends_in_hole: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -119,15 +143,13 @@ struct Folder {
     made: bool,
     /// So far it is there for sealed items only.
     private: bool,
-    mode: Option<u32>,
-    mtime: Option<Time>,
+    attributes: Attributes,
 }
 
 struct Link {
     path: ItemPath,
     points_to: Vec<u8>,
-    mtime: Option<Time>,
-    private: bool,
+    attributes: Attributes,
 }
 
 /// The target's own mode while only sealed items are written into it.
@@ -158,12 +180,20 @@ impl Target {
             links: Vec::new(),
             root: if is_there { RootMode::Settled } else { RootMode::Made(mode) },
             temporaries: 0,
+            appledouble: false,
         })
     }
 
     /// Decides what happens to what is already there; [`Overwrite::Never`] otherwise.
     pub fn overwrite(mut self, overwrite: Overwrite) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Writes the extended attributes of files that the file system does not take into a file
+    /// `._NAME` beside each, as a Mac does and reads again.
+    pub fn appledouble(mut self, appledouble: bool) -> Self {
+        self.appledouble = appledouble;
         self
     }
 
@@ -175,8 +205,7 @@ impl Target {
         if let Some(folder) = self.folders.get_mut(path.key())
             && folder.private == attributes.private
         {
-            folder.mode = attributes.mode;
-            folder.mtime = attributes.mtime;
+            folder.attributes = attributes.clone();
         }
         Ok(())
     }
@@ -206,8 +235,10 @@ impl Target {
             temporary: Some(temporary),
             file: File::from(file),
             path: path.clone(),
-            attributes: *attributes,
+            attributes: attributes.clone(),
             replace: self.overwrite != Overwrite::Never,
+            appledouble: self.appledouble,
+            ends_in_hole: false,
         }))
     }
 
@@ -232,8 +263,7 @@ impl Target {
             self.links.push(Link {
                 path: path.clone(),
                 points_to: points_to.to_vec(),
-                mtime: attributes.mtime,
-                private: attributes.private,
+                attributes: attributes.clone(),
             });
         }
         Ok(may_write)
@@ -245,7 +275,7 @@ impl Target {
         let mut finished = Finished::default();
         for link in std::mem::take(&mut self.links) {
             match self.write_link(&link) {
-                Ok(is_kept) => finished.mtimes_lost += u64::from(!is_kept),
+                Ok(unheld) => finished.unheld += unheld,
                 Err(error) => finished.failed.push(error),
             }
         }
@@ -255,10 +285,7 @@ impl Target {
             }
             let path = ItemPath(key);
             match self.finish_folder(&path, &folder) {
-                Ok(kept) => {
-                    finished.modes_lost += u64::from(!kept.mode);
-                    finished.mtimes_lost += u64::from(!kept.mtime);
-                }
+                Ok(unheld) => finished.unheld += unheld,
                 Err(error) => finished.failed.push(failed("finishing the folder", &path, error)),
             }
         }
@@ -320,7 +347,8 @@ impl Target {
         }
         let private = known.map_or(private, |(_, private)| private);
         if known.is_none() {
-            let folder = Folder { identity: opened.1, made, private, mode: None, mtime: None };
+            let attributes = Attributes::default();
+            let folder = Folder { identity: opened.1, made, private, attributes };
             self.folders.insert(path.key().to_vec(), folder);
         }
         self.chain.push(name, opened);
@@ -402,14 +430,13 @@ impl Target {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Returns whether the file system took its time.
-    fn write_link(&mut self, link: &Link) -> Result<bool> {
-        let path = &link.path;
-        let folder = self.enter(path.parent().as_ref(), link.private)?;
+    fn write_link(&mut self, link: &Link) -> Result<Unheld> {
+        let Link { path, attributes, .. } = link;
+        let folder = self.enter(path.parent().as_ref(), attributes.private)?;
         let (temporary, ()) = self
             .temporary(|name| symlinkat(link.points_to.as_slice(), &folder, name))
             .map_err(|error| failed("creating the link", path, error))?;
-        let is_kept = match link.mtime {
+        let is_kept = match attributes.mtime {
             None => Ok(true),
             Some(time) => tolerated(utimensat(
                 &folder,
@@ -424,10 +451,16 @@ impl Target {
             discard(&folder, temporary.as_bytes());
         }
         placed.map_err(|error| not_placed(path, error))?;
-        is_kept.map_err(|error| failed("setting the time of", path, error))
+        let is_kept = is_kept.map_err(|error| failed("setting the time of", path, error))?;
+        Ok(Unheld {
+            modes: 0,
+            mtimes: u64::from(!is_kept),
+            births: u64::from(attributes.birth.is_some()),
+            xattrs: attributes.xattrs.len() as u64,
+        })
     }
 
-    fn finish_folder(&mut self, path: &ItemPath, folder: &Folder) -> io::Result<Kept> {
+    fn finish_folder(&mut self, path: &ItemPath, folder: &Folder) -> io::Result<Unheld> {
         let names: Vec<&[u8]> = path.components().collect();
         let common = self.chain.common(names.iter().copied());
         self.chain.truncate(common);
@@ -443,9 +476,10 @@ impl Target {
             (true, true) => Some(0o700),
             // Made by the person, or by an earlier run that knew better.
             (true, false) => None,
-            (false, _) => folder.mode.map(|mode| mode & 0o3777),
+            (false, _) => folder.attributes.mode.map(|mode| mode & 0o3777),
         };
-        set_attributes(&handle, mode, folder.mtime)
+        let (unheld, _) = set_attributes(&handle, &folder.attributes, mode, folder.private)?;
+        Ok(unheld)
     }
 }
 
@@ -455,24 +489,51 @@ impl TargetFile {
         &self.path
     }
 
-    /// Sets mode and time and gives the file its name. With [`Overwrite::Never`] nothing that has
-    /// come there meanwhile is replaced.
-    pub fn finish(mut self) -> Result<Kept> {
-        let Attributes { mode, mtime, private, .. } = self.attributes;
+    /// Sets mode, times and extended attributes and gives the file its name. With
+    /// [`Overwrite::Never`] nothing that has come there meanwhile is replaced.
+    pub fn finish(mut self) -> Result<Unheld> {
+        let Attributes { mode, private, .. } = self.attributes;
         let mode = if private { Some(0o600) } else { mode.map(|mode| mode & 0o777) };
-        let kept = set_attributes(&self.file, mode, mtime)
-            .map_err(|error| failed("setting mode and time of", &self.path, error))?;
+        if self.ends_in_hole {
+            let ended = self.file.stream_position().and_then(|length| self.file.set_len(length));
+            ended.map_err(|error| failed("setting the length of", &self.path, error))?;
+        }
+        let (mut unheld, xattrs) = set_attributes(&self.file, &self.attributes, mode, private)
+            .map_err(|error| failed("setting mode and times of", &self.path, error))?;
         if let Some(temporary) = &self.temporary {
             place(&self.folder, temporary, self.path.name(), self.replace)
                 .map_err(|error| not_placed(&self.path, error))?;
             self.temporary = None;
         }
-        Ok(kept)
+        if self.appledouble && !xattrs.is_empty() {
+            let (file, held) = appledouble::encode(&xattrs);
+            self.write_beside(&file)
+                .map_err(|error| failed("writing the AppleDouble file of", &self.path, error))?;
+            unheld.xattrs = unheld.xattrs.saturating_sub(held);
+        }
+        Ok(unheld)
+    }
+
+    /// Writes `._NAME` beside the file, unless something of that name is there.
+    fn write_beside(&self, bytes: &[u8]) -> io::Result<()> {
+        let name = [b"._", self.path.name()].concat();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let mode = if self.attributes.private { 0o600 } else { 0o666 };
+        let mode = Mode::from_raw_mode(mode);
+        let handle = openat(&self.folder, name.as_slice(), flags | OFlags::CLOEXEC, mode)?;
+        File::from(handle).write_all(bytes)
     }
 }
 
 impl Write for TargetFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What is nothing but zeros becomes a hole, as it may have been one.
+        self.ends_in_hole = bytes.len() >= HOLE_MIN && bytes.iter().all(|&byte| byte == 0);
+        if self.ends_in_hole {
+            let length = i64::try_from(bytes.len()).map_err(io::Error::other)?;
+            self.file.seek_relative(length)?;
+            return Ok(bytes.len());
+        }
         self.file.write(bytes)
     }
 
@@ -615,17 +676,46 @@ fn already_there(path: &ItemPath) -> Error {
         .hint("choose an empty folder, or say what may be overwritten")
 }
 
-fn set_attributes(handle: impl AsFd, mode: Option<u32>, mtime: Option<Time>) -> io::Result<Kept> {
-    // The mode first: some systems let it change the time.
+/// Sets what is asked for; tells what the file system did not take, and which extended attributes.
+fn set_attributes(
+    handle: impl AsFd,
+    attributes: &Attributes,
+    mode: Option<u32>,
+    private: bool,
+) -> io::Result<(Unheld, Xattrs)> {
+    // Extended attributes first: a mode may forbid them. Times last: everything changes them.
+    let xattrs = xattrs::write(&handle, &attributes.xattrs, private)?;
     let mode = match mode {
         Some(mode) => tolerated(fchmod(&handle, Mode::from_raw_mode(number::<_, RawMode>(mode))))?,
         None => true,
     };
-    let mtime = match mtime {
+    let birth = match attributes.birth {
+        Some(time) => set_birth(&handle, time)?,
+        None => true,
+    };
+    let mtime = match attributes.mtime {
         Some(time) => tolerated(futimens(&handle, &timestamps(time)))?,
         None => true,
     };
-    Ok(Kept { mode, mtime })
+    let unheld = Unheld {
+        modes: u64::from(!mode),
+        mtimes: u64::from(!mtime),
+        births: u64::from(!birth),
+        xattrs: xattrs.len() as u64,
+    };
+    Ok((unheld, xattrs))
+}
+
+/// HFS+ and APFS take a time of modification before the birth for the birth.
+#[cfg(target_vendor = "apple")]
+fn set_birth(handle: impl AsFd, time: Time) -> io::Result<bool> {
+    tolerated(futimens(&handle, &timestamps(time)))
+}
+
+/// Nobody but the kernel sets a birth.
+#[cfg(not(target_vendor = "apple"))]
+fn set_birth(_: impl AsFd, _: Time) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Whether it was done; a file system that cannot hold an attribute is no failure.

@@ -3,8 +3,10 @@
 //! A root may be a link, which is followed because the person named it; below it none is. What
 //! cannot be read is told as an item of its own and the walk goes on.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
@@ -12,10 +14,13 @@ use std::vec;
 use rustix::fs::{AtFlags, Dir, Mode, Stat, readlinkat, statat};
 
 use super::folders::{
-    Chain, Handle, Identity, identity, mtime, open_file, open_folder, open_root, replaced,
+    Chain, Handle, Identity, birth, identity, mtime, open_file, open_folder, open_root, replaced,
 };
+use super::placeholder::{DATALESS, HOLLOW, STUB, Stub, is_dataless, is_hollow, stub};
+use super::xattrs::{self, Xattrs};
 use super::{ItemPath, Time, collision_key, failed, number, refused};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::XATTRS_MAX;
 
 /// What an item of a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +49,22 @@ pub struct Entry {
     pub mode: u32,
     /// When its content was changed.
     pub mtime: Time,
-    /// When its content or attributes were changed.
-    pub ctime: Time,
+    /// When it was made, if the file system tells.
+    pub birth: Option<Time>,
     /// The file system it lies on.
     pub device: u64,
     /// Its number there.
     pub inode: u64,
-    /// How many names it has.
-    pub names: u64,
     /// Where a link points to.
     pub link: Option<Vec<u8>>,
-    /// Whether its content is in iCloud only, so that reading would fetch it.
-    pub dataless: bool,
+    /// Why its content is not here, when it is a placeholder. Such an item is never opened.
+    pub missing: Option<&'static str>,
+    /// Its extended attributes, once it was opened or entered.
+    pub xattrs: Xattrs,
+    /// How many of them could not be read.
+    pub xattrs_lost: u64,
+    /// The blocks it takes on the medium.
+    blocks: u64,
 }
 
 /// Something a walk could not read.
@@ -85,12 +94,14 @@ pub struct Walk {
     frames: Vec<Frame>,
     /// The folder yielded last, which is not open yet.
     pending: Option<Pending>,
+    /// What is told next: the folder yielded last could not be entered.
+    failed: Option<Unread>,
     excluded: Vec<Identity>,
     opener: Opener,
 }
 
-/// Opens the files a walk yielded, wherever the walk is by now; for another thread.
-pub struct Opener {
+/// Opens the files a walk yielded, wherever the walk is by now.
+struct Opener {
     roots: Arc<[Root]>,
     at: Option<(usize, Chain)>,
 }
@@ -107,6 +118,8 @@ struct Root {
 struct Frame {
     path: Option<ItemPath>,
     names: vec::IntoIter<Vec<u8>>,
+    /// Names among them for which there is a stub only.
+    stubs: BTreeMap<Vec<u8>, Stub>,
 }
 
 enum Pending {
@@ -153,6 +166,7 @@ impl Walk {
             chain: None,
             frames: Vec::new(),
             pending: None,
+            failed: None,
             excluded: Vec::new(),
             opener: Opener { roots, at: None },
         }
@@ -164,19 +178,29 @@ impl Walk {
         self.excluded.push((device, inode));
     }
 
-    /// Does not go into the folder that was yielded last.
-    pub fn skip_folder(&mut self) {
-        self.pending = None;
+    /// Goes into the folder that was yielded last, reads its extended attributes and gives the
+    /// names in it, in order. None when that fails: the walk then tells why and goes on.
+    pub fn enter_folder(&mut self, entry: &mut Entry) -> Option<&[Vec<u8>]> {
+        let pending = self.pending.take()?;
+        if let Err(unread) = self.enter(pending) {
+            self.failed = Some(unread);
+        }
+        let frame = self.frames.last().filter(|frame| frame.path.as_ref() == Some(&entry.path))?;
+        if let Ok(folder) = self.chain.as_mut()?.last() {
+            entry.read_xattrs(&folder);
+        }
+        Some(frame.names.as_slice())
     }
 
-    /// Opens a file this walk yielded, when it is still the same regular file.
-    pub fn open(&mut self, entry: &Entry) -> Result<File> {
-        self.opener.open(entry)
-    }
-
-    /// A way to open files this walk yields while it goes on.
-    pub fn opener(&self) -> Opener {
-        Opener { roots: Arc::clone(&self.roots), at: None }
+    /// Opens a file this walk yielded, when it is still the same regular file, and reads its
+    /// extended attributes. One that turns out to be a placeholder is marked as [`Entry::missing`].
+    pub fn open(&mut self, entry: &mut Entry) -> Result<File> {
+        let file = self.opener.open(entry)?;
+        if is_hollow(&file, entry.length, entry.blocks) {
+            entry.missing = Some(HOLLOW);
+        }
+        entry.read_xattrs(&file);
+        Ok(file)
     }
 
     /// Goes through the whole source once, from its beginning, and counts.
@@ -209,15 +233,17 @@ impl Walk {
         match &root.prefix {
             None => Ok(self.enter_root(None, &handle).err().map(Err)),
             Some(prefix) if root.is_folder => {
+                let birth = birth(&handle, b".", &stat);
                 self.pending = Some(Pending::Root(prefix.clone(), handle));
-                Ok(Some(Ok(Entry::new(prefix.clone(), &stat, None))))
+                Ok(Some(Ok(Entry { birth, ..Entry::new(prefix.clone(), &stat, None) })))
             }
             Some(prefix) => {
                 let stat = statat(&handle, root.name(), AtFlags::SYMLINK_NOFOLLOW)?;
                 if identity(&stat) != root.identity {
                     return Err(replaced());
                 }
-                Ok(Some(Ok(Entry::new(prefix.clone(), &stat, None))))
+                let birth = birth(&handle, root.name(), &stat);
+                Ok(Some(Ok(Entry { birth, ..Entry::new(prefix.clone(), &stat, None) })))
             }
         }
     }
@@ -249,7 +275,8 @@ impl Walk {
         let mut names = Vec::new();
         let outcome = read_names(handle, &mut names);
         names.sort_unstable();
-        self.frames.push(Frame { path: path.clone(), names: names.into_iter() });
+        let stubs = take_stubs(handle, &mut names);
+        self.frames.push(Frame { path: path.clone(), names: names.into_iter(), stubs });
         outcome.map_err(|source| {
             let shown = path.as_ref().map_or_else(|| "the source".to_owned(), ItemPath::to_string);
             Unread { path, error: failed("reading the folder", &shown, source) }
@@ -272,11 +299,12 @@ impl Walk {
                 Ok(path) => path,
                 Err(error) => return Some(Err(Unread { path: frame.path.clone(), error })),
             };
+            let stub = frame.stubs.remove(&name);
             let Some(chain) = &mut self.chain else { continue };
-            match chain.last().and_then(|folder| Entry::read(&folder, &path)) {
+            match chain.last().and_then(|folder| Entry::read(&folder, &path, stub)) {
                 Ok(entry) if self.excluded.contains(&entry.identity()) => {}
                 Ok(entry) => {
-                    if entry.file_type == FileType::Folder {
+                    if entry.file_type == FileType::Folder && entry.missing.is_none() {
                         self.pending = Some(Pending::Below(path, entry.identity()));
                     }
                     return Some(Ok(entry));
@@ -292,6 +320,9 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            if let Some(unread) = self.failed.take() {
+                return Some(Err(unread));
+            }
             if let Some(pending) = self.pending.take()
                 && let Err(unread) = self.enter(pending)
             {
@@ -310,7 +341,7 @@ impl Iterator for Walk {
 impl Opener {
     /// Opens a file when it is still the same regular file. Files of one folder in a row are
     /// opened with one handle of it.
-    pub fn open(&mut self, entry: &Entry) -> Result<File> {
+    fn open(&mut self, entry: &Entry) -> Result<File> {
         if entry.file_type != FileType::File {
             return Err(refused("opening", &entry.path, "it is not a file"));
         }
@@ -397,13 +428,19 @@ impl Root {
 }
 
 impl Entry {
-    fn read(folder: &Handle, path: &ItemPath) -> io::Result<Self> {
+    fn read(folder: &Handle, path: &ItemPath, stub: Option<Stub>) -> io::Result<Self> {
+        if let Some(stub) = stub {
+            let stat = statat(folder, stub.file.as_slice(), AtFlags::SYMLINK_NOFOLLOW)?;
+            let (length, missing) = (stub.length, Some(STUB));
+            return Ok(Self { length, missing, ..Self::new(path.clone(), &stat, None) });
+        }
         let stat = statat(folder, path.name(), AtFlags::SYMLINK_NOFOLLOW)?;
         let link = match file_type(&stat) {
             FileType::Link => Some(readlinkat(folder, path.name(), Vec::new())?.into_bytes()),
             FileType::File | FileType::Folder | FileType::Special => None,
         };
-        Ok(Self::new(path.clone(), &stat, link))
+        let birth = birth(folder, path.name(), &stat);
+        Ok(Self { birth, ..Self::new(path.clone(), &stat, link) })
     }
 
     fn new(path: ItemPath, stat: &Stat, link: Option<Vec<u8>>) -> Self {
@@ -414,13 +451,19 @@ impl Entry {
             length: if file_type == FileType::File { number(stat.st_size) } else { 0 },
             mode: number::<_, u32>(Mode::from_raw_mode(stat.st_mode).bits()) & 0o7777,
             mtime: mtime(stat),
-            ctime: (number(stat.st_ctime), number(stat.st_ctime_nsec)),
+            birth: None,
             device: number(stat.st_dev),
             inode: number(stat.st_ino),
-            names: number(stat.st_nlink),
             link,
-            dataless: is_dataless(stat),
+            missing: is_dataless(stat).then_some(DATALESS),
+            xattrs: Xattrs::new(),
+            xattrs_lost: 0,
+            blocks: number(stat.st_blocks),
         }
+    }
+
+    fn read_xattrs(&mut self, handle: impl AsFd) {
+        (self.xattrs, self.xattrs_lost) = xattrs::read(handle, XATTRS_MAX / 2);
     }
 
     fn identity(&self) -> Identity {
@@ -455,16 +498,23 @@ fn read_names(handle: &Handle, names: &mut Vec<Vec<u8>>) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(target_vendor = "apple")]
-fn is_dataless(stat: &Stat) -> bool {
-    /// `SF_DATALESS` of `sys/stat.h`.
-    const DATALESS: u32 = 0x4000_0000;
-    stat.st_flags & DATALESS != 0
-}
-
-#[cfg(not(target_vendor = "apple"))]
-fn is_dataless(_: &Stat) -> bool {
-    false
+/// Puts what stubs stand for into their place among the sorted names of a folder. A stub beside
+/// the file it stands for is left as the file it is.
+fn take_stubs(folder: &Handle, names: &mut Vec<Vec<u8>>) -> BTreeMap<Vec<u8>, Stub> {
+    let mut stubs = BTreeMap::new();
+    let is_candidate = |name: &&Vec<u8>| name.first() == Some(&b'.') && name.ends_with(b".icloud");
+    for stub in names.iter().filter(is_candidate).filter_map(|name| stub(folder, name)) {
+        if names.binary_search(&stub.name).is_err() {
+            stubs.insert(stub.name.clone(), stub);
+        }
+    }
+    if !stubs.is_empty() {
+        let is_stub = |name: &Vec<u8>| stubs.values().any(|stub: &Stub| stub.file == *name);
+        names.retain(|name| name.first() != Some(&b'.') || !is_stub(name));
+        names.extend(stubs.keys().cloned());
+        names.sort_unstable();
+    }
+    stubs
 }
 
 #[cfg(test)]

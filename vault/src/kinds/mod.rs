@@ -158,6 +158,12 @@ pub fn recognise(head: &[u8], length: u64) -> Recognised {
     Recognised { kind, sealed: found.sealed || secret.sealed, dense: found.dense }
 }
 
+/// What a folder is whose sorted names these are, when it is a bundle: one thing to a person.
+pub fn bundle(names: &[Vec<u8>]) -> Option<Kind> {
+    let has = |wanted: &[u8]| names.iter().any(|name| name == wanted);
+    has(b"mbox").then_some(Kind::Mail)
+}
+
 /// Formats told by magic numbers or by structure.
 fn binary(head: &[u8], length: u64) -> Option<Recognised> {
     der::recognise(head)

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::chunks::open_table;
+use super::item::{Xattrs, encode_xattrs};
 use super::objects::{Plain, pack_ids};
 use super::pipeline::{self, Outcome};
 use super::source::{Message, Messages, Source};
@@ -14,11 +15,12 @@ use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
 use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
 use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Entry, FileType, ItemPath, Walk};
+use crate::files::{self, Entry, FileType, ItemPath, Walk};
+use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
 use crate::keys::Compartment;
-use crate::kinds::{Kind, Recognised};
+use crate::kinds::{self, Kind, Recognised};
 use crate::pack::{self, Class};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Strength};
@@ -150,6 +152,8 @@ pub fn add(
 
 fn walk(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
     let mut walk = match paths {
+        // A bundle is one thing with a name, so its inside alone is not the source.
+        [only] if is_bundle(only) => Walk::several(paths)?,
         [only] => Walk::new(only)?,
         several => Walk::several(several)?,
     };
@@ -159,6 +163,15 @@ fn walk(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
         }
     }
     Ok(walk)
+}
+
+fn is_bundle(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStringExt as _;
+    let Ok(entries) = std::fs::read_dir(path) else { return false };
+    let names = entries.flatten().map(|entry| entry.file_name().into_vec());
+    let mut names: Vec<Vec<u8>> = names.collect();
+    names.sort_unstable();
+    kinds::bundle(&names).is_some()
 }
 
 /// The tables in effect, and chunks of packs that no table lists.
@@ -339,9 +352,9 @@ struct Halves {
 
 /// A folder the walk is in. It is put into a tree when something below it is, or at its end.
 struct Folder {
-    path: ItemPath,
-    facts: Vec<u8>,
-    whereabouts: Vec<u8>,
+    entry: Entry,
+    /// What it is as a whole, and the files in it so far.
+    bundle: Option<(Kind, KindSummary)>,
     in_general: bool,
     in_sealed: bool,
 }
@@ -380,7 +393,8 @@ impl<'a> Adder<'a> {
                 self.leave_out(unread.path, unread.error.to_string());
                 Ok(())
             }
-            Message::Entry(entry) => self.take_entry(entry),
+            Message::Entry(entry) => self.take_entry(&entry),
+            Message::Folder(entry, kind) => self.take_folder(entry, kind),
             Message::File(entry, recognised, compartment) => {
                 self.leave_folders(&entry.path)?;
                 let list = ListBuilder::new(compartment == Compartment::Sealed);
@@ -399,39 +413,53 @@ impl<'a> Adder<'a> {
         }
     }
 
-    fn take_entry(&mut self, entry: Entry) -> Result<()> {
+    fn take_folder(&mut self, entry: Entry, kind: Option<Kind>) -> Result<()> {
         self.leave_folders(&entry.path)?;
-        match entry.file_type {
-            FileType::Folder => {
-                self.summary.folders += 1;
-                let facts = facts(&entry, ItemType::Folder, "folder").encode();
-                let whereabouts = Whereabouts { mtime: entry.mtime }.encode();
-                let (in_general, in_sealed) = (false, false);
-                self.folders.push(Folder {
-                    path: entry.path,
-                    facts,
-                    whereabouts,
-                    in_general,
-                    in_sealed,
-                });
-                Ok(())
-            }
-            FileType::Link => {
+        self.summary.folders += 1;
+        // What is in a bundle is a part of it, a bundle too.
+        let kind = kind.filter(|_| self.bundle().is_none());
+        let bundle = kind.map(|kind| (kind, KindSummary::default()));
+        self.tell_xattrs_lost(&entry);
+        self.folders.push(Folder { entry, bundle, in_general: false, in_sealed: false });
+        Ok(())
+    }
+
+    /// What is neither a folder nor a file with content.
+    fn take_entry(&mut self, entry: &Entry) -> Result<()> {
+        self.leave_folders(&entry.path)?;
+        match (entry.file_type, entry.missing) {
+            (_, Some(reason)) => self.push_unread(entry, State::Missing, reason.to_owned()),
+            (FileType::Link, None) => {
                 self.summary.links += 1;
-                let facts = facts(&entry, ItemType::Link, "link");
-                self.push(Compartment::General, &entry, &facts)
+                let facts = facts(entry, ItemType::Link, "link");
+                self.push(Compartment::General, entry, facts)
             }
-            FileType::Special => {
-                self.leave_out(
-                    Some(entry.path),
-                    "neither a file nor a folder nor a link".to_owned(),
-                );
-                Ok(())
-            }
-            FileType::File => {
-                self.push_unread(&entry, State::Missing, "its content is in iCloud only".to_owned())
+            (FileType::Special | FileType::File | FileType::Folder, None) => {
+                let reason = "neither a file nor a folder nor a link".to_owned();
+                self.push_unread(entry, State::Missing, reason)
             }
         }
+    }
+
+    fn tell_xattrs_lost(&mut self, entry: &Entry) {
+        if entry.xattrs_lost > 0 {
+            let lost = entry.xattrs_lost;
+            let reason = format!("extended attributes of it cannot be read: {lost}");
+            self.leave_out(Some(entry.path.clone()), reason);
+        }
+    }
+
+    /// Where items go that are no secret.
+    fn ordinary(&self) -> Compartment {
+        match self.options.seal {
+            Seal::Always => Compartment::Sealed,
+            Seal::ByContent | Seal::Never => Compartment::General,
+        }
+    }
+
+    /// The bundle the walk is in.
+    fn bundle(&mut self) -> Option<&mut (Kind, KindSummary)> {
+        self.folders.iter_mut().rev().find_map(|folder| folder.bundle.as_mut())
     }
 
     /// A file without content stays in the snapshot, so that it is not silently gone.
@@ -443,11 +471,8 @@ impl<'a> Adder<'a> {
             ..facts(entry, ItemType::File, Kind::File.as_str())
         };
         // Nobody saw the content, so only an explicit wish seals its name.
-        let compartment = match self.options.seal {
-            Seal::Always => Compartment::Sealed,
-            Seal::ByContent | Seal::Never => Compartment::General,
-        };
-        self.push(compartment, entry, &facts)
+        let compartment = self.ordinary();
+        self.push(compartment, entry, facts)
     }
 
     fn take_chunks(&mut self, bytes: Vec<u8>, ends: &[usize]) -> Result<()> {
@@ -482,16 +507,22 @@ impl<'a> Adder<'a> {
         let stage = &mut self.stage;
         let content =
             file.list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
-        let summary = self.summary.kinds.entry((compartment, kind)).or_default();
+        let is_new = self.stage.fresh != file.fresh_before;
+        let is_ordinary = compartment == self.ordinary();
+        let summary = match self.bundle() {
+            Some((_, summary)) if is_ordinary => summary,
+            _ => self.summary.kinds.entry((compartment, kind)).or_default(),
+        };
         summary.items += 1;
         summary.bytes += file.length;
-        summary.items_new += u64::from(self.stage.fresh != file.fresh_before);
+        summary.items_new += u64::from(is_new);
         let facts = Facts {
             content,
             length: file.length,
             ..facts(&file.entry, ItemType::File, kind.as_str())
         };
-        self.push(compartment, &file.entry, &facts)?;
+        self.tell_xattrs_lost(&file.entry);
+        self.push(compartment, &file.entry, facts)?;
         self.progress.item();
         Ok(())
     }
@@ -502,7 +533,7 @@ impl<'a> Adder<'a> {
 
     /// Ends the folders that `path` is not in.
     fn leave_folders(&mut self, path: &ItemPath) -> Result<()> {
-        let holds = |folder: &Folder| path.is_below(&folder.path);
+        let holds = |folder: &Folder| path.is_below(&folder.entry.path);
         while self.folders.last().is_some_and(|folder| !holds(folder)) {
             self.leave_folder()?;
         }
@@ -515,15 +546,20 @@ impl<'a> Adder<'a> {
         if is_empty {
             self.enter_folders(Compartment::General)?;
         }
-        self.folders.pop();
+        let Some(Folder { bundle: Some((kind, parts)), .. }) = self.folders.pop() else {
+            return Ok(());
+        };
+        let summary = self.summary.kinds.entry((self.ordinary(), kind)).or_default();
+        summary.items += 1;
+        summary.bytes += parts.bytes;
+        summary.items_new += u64::from(parts.items_new > 0);
         Ok(())
     }
 
     /// Puts an item into its compartment's trees, after the folders it is in.
-    fn push(&mut self, compartment: Compartment, entry: &Entry, facts: &Facts) -> Result<()> {
+    fn push(&mut self, compartment: Compartment, entry: &Entry, facts: Facts) -> Result<()> {
         self.enter_folders(compartment)?;
-        let whereabouts = Whereabouts { mtime: entry.mtime }.encode();
-        self.push_entry(compartment, entry.path.key(), facts.encode(), whereabouts)
+        self.push_item(compartment, entry, facts)
     }
 
     fn enter_folders(&mut self, compartment: Compartment) -> Result<()> {
@@ -536,26 +572,56 @@ impl<'a> Adder<'a> {
             if std::mem::replace(entered, true) {
                 return Ok(());
             }
-            let (facts, whereabouts) = (folder.facts.clone(), folder.whereabouts.clone());
-            self.push_entry(compartment, folder.path.key(), facts, whereabouts)
+            let kind = folder.bundle.as_ref().map_or("folder", |(kind, _)| kind.as_str());
+            let facts = facts(&folder.entry, ItemType::Folder, kind);
+            self.push_item(compartment, &folder.entry, facts)
         });
         self.folders = folders;
         result
     }
 
-    fn push_entry(
-        &mut self,
-        compartment: Compartment,
-        key: &[u8],
-        facts: Vec<u8>,
-        whereabouts: Vec<u8>,
-    ) -> Result<()> {
+    fn push_item(&mut self, compartment: Compartment, entry: &Entry, facts: Facts) -> Result<()> {
+        let is_volatile = |(name, _): &&(Vec<u8>, Vec<u8>)| files::is_volatile(name);
+        let (volatile, lasting) = entry.xattrs.iter().partition(is_volatile);
+        let facts = Facts { xattrs: self.store_xattrs(compartment, lasting)?, ..facts };
+        let whereabouts = Whereabouts {
+            mtime: entry.mtime,
+            birth: entry.birth,
+            xattrs: self.store_xattrs(compartment, volatile)?,
+        };
         let Self { stage, general, sealed, .. } = self;
         let halves = if compartment == Compartment::Sealed { sealed } else { general };
         halves.is_empty = false;
+        let key = entry.path.key();
         let mut store = |bytes: &[u8]| stage.put(compartment, ChunkType::Node, false, bytes);
-        halves.facts.push(key, facts, &mut store)?;
-        halves.whereabouts.push(key, whereabouts, &mut store)
+        halves.facts.push(key, facts.encode(), &mut store)?;
+        halves.whereabouts.push(key, whereabouts.encode(), &mut store)
+    }
+
+    /// Puts what is too long for an item into content of its own.
+    fn store_xattrs(
+        &mut self,
+        compartment: Compartment,
+        xattrs: Vec<&(Vec<u8>, Vec<u8>)>,
+    ) -> Result<Xattrs> {
+        let xattrs: files::Xattrs = xattrs.into_iter().cloned().collect();
+        if xattrs.is_empty() {
+            return Ok(Xattrs::default());
+        }
+        let encoded = encode_xattrs(&xattrs);
+        if encoded.len() <= format::XATTRS_INLINE {
+            return Ok(Xattrs::Inline(xattrs));
+        }
+        let stage = &mut self.stage;
+        let mut list = ListBuilder::new(compartment == Compartment::Sealed);
+        for chunk in encoded.chunks(format::CUT_MAX) {
+            let reference = stage.put(compartment, ChunkType::Data, false, chunk)?;
+            let row = Row { reference, length: chunk.len() as u64 };
+            list.push(row, &mut |list| stage.put(compartment, ChunkType::List, false, list))?;
+        }
+        let content =
+            list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
+        Ok(Xattrs::Stored(content))
     }
 
     fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
@@ -592,6 +658,7 @@ fn facts(entry: &Entry, item_type: ItemType, kind: &str) -> Facts {
         link: entry.link.clone(),
         state: State::Present,
         content: Content::default(),
+        xattrs: Xattrs::default(),
     }
 }
 

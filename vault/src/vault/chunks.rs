@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Vault;
+use super::item::{Xattrs, decode_xattrs};
 use super::objects::{Plain, pack_ids, pack_name, table_name};
 use crate::chain::{Snapshot, Trees};
 use crate::chunk::{self, ChunkType, Content, Reference, Row};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::format;
 use crate::id::{ChunkId, MacKey, PackId, PackTag};
 use crate::index::{Plaintext as _, Table};
@@ -112,6 +114,24 @@ impl<'v> Chunks<'v> {
             }
         }
         Ok(())
+    }
+
+    /// Extended attributes, wherever they are.
+    pub fn xattrs(&mut self, xattrs: &Xattrs) -> Result<files::Xattrs> {
+        let content = match xattrs {
+            Xattrs::Inline(xattrs) => return Ok(xattrs.clone()),
+            Xattrs::Stored(content) => content,
+        };
+        let mut encoded = Vec::new();
+        self.for_each(content, &mut |bytes| {
+            encoded.extend_from_slice(bytes);
+            // spec N-4
+            if encoded.len() > format::XATTRS_MAX {
+                return Err(Malformed::new("extended attributes over their limit", 0).into());
+            }
+            Ok(())
+        })?;
+        Ok(decode_xattrs(&encoded)?)
     }
 
     /// Calls `each` with the row of every chunk of a content, list chunks among them.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{Chunks, Item, ItemType, SnapshotInfo, State, Vault, list};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Attributes, Finished, ItemPath, Target};
+use crate::files::{self, Attributes, Finished, ItemPath, Target, Unheld};
 use crate::keys::Compartment;
 use crate::progress::Progress;
 
@@ -38,8 +38,8 @@ pub struct Extracted {
     pub lost: Vec<Lost>,
     /// Items that the source had not given: placeholders and unreadable files.
     pub absent: Vec<ItemPath>,
-    /// Files whose mode or time the target did not take.
-    pub attributes_lost: u64,
+    /// What the target could not hold.
+    pub unheld: Unheld,
     /// Sealed items that this key does not open.
     pub locked: u64,
     /// Items that were found at all.
@@ -80,10 +80,7 @@ impl Extracted {
     /// Adds what the end of the target told.
     pub fn finish(&mut self, finished: Finished) {
         self.refused.extend(finished.failed);
-        self.attributes_lost = self
-            .attributes_lost
-            .saturating_add(finished.modes_lost)
-            .saturating_add(finished.mtimes_lost);
+        self.unheld += finished.unheld;
     }
 }
 
@@ -144,9 +141,12 @@ fn write_item(
             item.path.components().try_fold(below.clone(), |path, name| path.join(name))?
         }
     };
+    let whereabouts = item.whereabouts.as_ref();
     let attributes = Attributes {
         mode: Some(item.facts.mode),
-        mtime: item.whereabouts.map(|whereabouts| whereabouts.mtime),
+        mtime: whereabouts.map(|whereabouts| whereabouts.mtime),
+        birth: whereabouts.and_then(|whereabouts| whereabouts.birth),
+        xattrs: xattrs(chunks, item, done),
         length: Some(item.facts.length),
         private: item.compartment == Compartment::Sealed,
     };
@@ -177,15 +177,30 @@ fn write_item(
                     not_of_the_vault(Error::io("writing", error)).on(path.to_string())
                 })
             })?;
-            let kept = file.finish().map_err(not_of_the_vault)?;
-            let lost = !kept.mode || !kept.mtime;
-            done.attributes_lost = done.attributes_lost.saturating_add(u64::from(lost));
+            done.unheld += file.finish().map_err(not_of_the_vault)?;
             done.files = done.files.saturating_add(1);
             done.bytes = done.bytes.saturating_add(item.facts.length);
             progress.item();
         }
     }
     Ok(())
+}
+
+/// The extended attributes of an item, sorted. Those that are lost cost no content.
+fn xattrs(chunks: &mut Chunks<'_>, item: &Item, done: &mut Extracted) -> files::Xattrs {
+    let halves = [Some(&item.facts.xattrs), item.whereabouts.as_ref().map(|half| &half.xattrs)];
+    let mut all = files::Xattrs::new();
+    for half in halves.into_iter().flatten() {
+        match chunks.xattrs(half) {
+            Ok(xattrs) => all.extend(xattrs),
+            Err(error) => {
+                let error = error.hint("its extended attributes are lost, its content is not");
+                done.lost.push(Lost { path: Some(item.path.clone()), error });
+            }
+        }
+    }
+    all.sort_unstable();
+    all
 }
 
 /// A file that is missing where something is written is no damage of the vault.

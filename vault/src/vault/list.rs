@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Chunks, Facts, SnapshotInfo, Vault, Whereabouts};
+use super::{Chunks, Facts, SnapshotInfo, Vault, Whereabouts, Xattrs};
 use crate::chain::Trees;
-use crate::chunk::Reference;
+use crate::chunk::{Content, Reference};
 use crate::error::{Error, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
@@ -22,6 +22,19 @@ pub struct Item {
     pub facts: Facts,
     /// When it was changed; none when that half of the tree is lost.
     pub whereabouts: Option<Whereabouts>,
+}
+
+impl Item {
+    /// All that is stored for the item outside of the trees: its content, and extended attributes
+    /// that are too long for them.
+    pub fn contents(&self) -> impl Iterator<Item = &Content> {
+        let xattrs = |xattrs| match xattrs {
+            &Xattrs::Inline(_) => None,
+            Xattrs::Stored(content) => Some(content),
+        };
+        let volatile = self.whereabouts.as_ref().and_then(|half| xattrs(&half.xattrs));
+        [Some(&self.facts.content), xattrs(&self.facts.xattrs), volatile].into_iter().flatten()
+    }
 }
 
 /// Goes through the items of a snapshot.

@@ -30,7 +30,7 @@ pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
-pub use item::{Facts, ItemType, State, Whereabouts};
+pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Recognised};
+use crate::kinds::{self, Kind, Recognised};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
@@ -21,8 +21,10 @@ const QUEUE: usize = 4;
 pub(super) enum Message {
     /// Something that could not even be looked at.
     Unread(Unread),
-    /// A folder, a link, a special file, or a placeholder.
+    /// A link, a special file, or a placeholder.
     Entry(Entry),
+    /// A folder, and its kind if it is a bundle.
+    Folder(Entry, Option<Kind>),
     /// A file; its chunks and its end follow.
     File(Entry, Recognised, Compartment),
     /// A file that cannot be opened.
@@ -75,17 +77,26 @@ impl Source {
         while let Some(found) = walk.next() {
             let sent = match found {
                 Err(unread) => self.send(Message::Unread(unread)),
-                Ok(entry) if entry.file_type == FileType::File && !entry.dataless => {
-                    match walk.open(&entry) {
-                        Ok(file) => self.read(entry, file),
-                        Err(error) => self.send(Message::Closed(entry, error)),
-                    }
-                }
-                Ok(entry) => self.send(Message::Entry(entry)),
+                Ok(entry) => self.take(&mut walk, entry),
             };
             if sent.is_none() {
                 return;
             }
+        }
+    }
+
+    fn take(&self, walk: &mut Walk, mut entry: Entry) -> Option<()> {
+        match entry.file_type {
+            FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
+                Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
+                Ok(file) => self.read(entry, file),
+                Err(error) => self.send(Message::Closed(entry, error)),
+            },
+            FileType::Folder if entry.missing.is_none() => {
+                let kind = walk.enter_folder(&mut entry).and_then(kinds::bundle);
+                self.send(Message::Folder(entry, kind))
+            }
+            _ => self.send(Message::Entry(entry)),
         }
     }
 

@@ -14,8 +14,22 @@ use crate::files::{Entry, Walk, names};
 
 const POLICIES: [Overwrite; 4] =
     [Overwrite::Never, Overwrite::Always, Overwrite::IfChanged, Overwrite::IfNewer];
-const PLAIN: Attributes = Attributes { mode: None, mtime: None, length: None, private: false };
-const SEALED: Attributes = Attributes { private: true, ..PLAIN };
+const PLAIN: Attributes = Attributes {
+    mode: None,
+    mtime: None,
+    birth: None,
+    xattrs: Vec::new(),
+    length: None,
+    private: false,
+};
+const SEALED: Attributes = Attributes {
+    mode: None,
+    mtime: None,
+    birth: None,
+    xattrs: Vec::new(),
+    length: None,
+    private: true,
+};
 
 /// A folder with `target` to write into and `outside`, which holds one file.
 struct Place(TempDir);
@@ -318,15 +332,15 @@ fn overwrite_compares_length_and_time() {
     target.link(&at("l"), b"there", &known).unwrap();
     assert!(target.finish().failed.is_empty());
     let table = [
-        (Overwrite::IfChanged, known, false),
-        (Overwrite::IfChanged, Attributes { length: Some(8), ..known }, true),
-        (Overwrite::IfChanged, Attributes { mtime: Some((1_000, 501)), ..known }, true),
-        (Overwrite::IfChanged, Attributes { length: None, ..known }, true),
-        (Overwrite::IfNewer, known, false),
-        (Overwrite::IfNewer, Attributes { mtime: Some((1_000, 499)), ..known }, false),
-        (Overwrite::IfNewer, Attributes { mtime: Some((1_000, 501)), ..known }, true),
-        (Overwrite::IfNewer, Attributes { mtime: None, ..known }, false),
-        (Overwrite::Always, known, true),
+        (Overwrite::IfChanged, known.clone(), false),
+        (Overwrite::IfChanged, Attributes { length: Some(8), ..known.clone() }, true),
+        (Overwrite::IfChanged, Attributes { mtime: Some((1_000, 501)), ..known.clone() }, true),
+        (Overwrite::IfChanged, Attributes { length: None, ..known.clone() }, true),
+        (Overwrite::IfNewer, known.clone(), false),
+        (Overwrite::IfNewer, Attributes { mtime: Some((1_000, 499)), ..known.clone() }, false),
+        (Overwrite::IfNewer, Attributes { mtime: Some((1_000, 501)), ..known.clone() }, true),
+        (Overwrite::IfNewer, Attributes { mtime: None, ..known.clone() }, false),
+        (Overwrite::Always, known.clone(), true),
     ];
     for (policy, attributes, expected) in table {
         let mut target = place.target().overwrite(policy);
@@ -448,7 +462,7 @@ fn an_items_path_is_taken_once() {
 #[test]
 fn sealed_items_are_private() {
     let open = Attributes { mode: Some(0o755), mtime: Some((77, 0)), ..PLAIN };
-    let sealed = Attributes { private: true, ..open };
+    let sealed = Attributes { private: true, ..open.clone() };
     let place = Place::new();
     let mut target = place.target();
     target.folder(&at("sealed"), &sealed).unwrap();
@@ -457,9 +471,9 @@ fn sealed_items_are_private() {
     assert_eq!(mode(&place.path("target")), 0o700);
     assert_eq!(mode(&place.path("target/sealed")), 0o700);
     put(&mut target, &at("both/secret/file"), &sealed).unwrap();
-    target.folder(&at("both"), &Attributes { mode: Some(0o751), ..open }).unwrap();
+    target.folder(&at("both"), &Attributes { mode: Some(0o751), ..open.clone() }).unwrap();
     put(&mut target, &at("both/file"), &open).unwrap();
-    target.folder(&at("general"), &Attributes { mode: Some(0o711), ..open }).unwrap();
+    target.folder(&at("general"), &Attributes { mode: Some(0o711), ..open.clone() }).unwrap();
     put(&mut target, &at("general/secret/file"), &sealed).unwrap();
     target.folder(&at("general"), &sealed).unwrap();
     assert!(target.finish().failed.is_empty());
@@ -670,8 +684,8 @@ fn deep_trees_need_few_handles() {
     let entries: Vec<Entry> = walk.by_ref().map(|entry| entry.unwrap()).collect();
     assert_eq!(entries.len(), DEPTH + 5);
     assert!(entries.is_sorted_by_key(|entry| entry.path.clone()));
-    for entry in entries.iter().filter(|entry| entry.length > 0) {
-        assert_eq!(io::read_to_string(walk.open(entry).unwrap()).unwrap(), "written");
+    for mut entry in entries.into_iter().filter(|entry| entry.length > 0) {
+        assert_eq!(io::read_to_string(walk.open(&mut entry).unwrap()).unwrap(), "written");
     }
 }
 
@@ -693,12 +707,14 @@ fn copy(from: &Path, to: &Path) {
     let mut target = Target::create(to).unwrap();
     while let Some(entry) = walk.next() {
         use crate::files::FileType::{File, Folder, Link, Special};
-        let entry = entry.unwrap();
+        let mut entry = entry.unwrap();
+        let content = (entry.file_type == File).then(|| walk.open(&mut entry).unwrap());
         let attributes = Attributes {
             mode: Some(entry.mode),
             mtime: Some(entry.mtime),
+            xattrs: entry.xattrs.clone(),
             length: Some(entry.length),
-            private: false,
+            ..PLAIN
         };
         match entry.file_type {
             Folder => target.folder(&entry.path, &attributes).unwrap(),
@@ -707,15 +723,15 @@ fn copy(from: &Path, to: &Path) {
             ),
             File => {
                 let mut file = target.file(&entry.path, &attributes).unwrap().unwrap();
-                io::copy(&mut walk.open(&entry).unwrap(), &mut file).unwrap();
-                assert_eq!(file.finish().unwrap(), Kept { mode: true, mtime: true });
+                io::copy(&mut content.unwrap(), &mut file).unwrap();
+                assert_eq!(file.finish().unwrap(), Unheld::default());
             }
             Special => {}
         }
     }
     let finished = target.finish();
     assert!(finished.failed.is_empty(), "{:?}", finished.failed);
-    assert_eq!((finished.modes_lost, finished.mtimes_lost), (0, 0));
+    assert_eq!(finished.unheld, Unheld::default());
 }
 
 #[cfg(target_os = "linux")]
