@@ -10,15 +10,17 @@ use crate::support::{Bench, PASSPHRASE, Ran, samples};
 fn what_is_added_comes_back() {
     let bench = Bench::with_vault();
     let export = samples().join("icloud-export");
-    let added = bench.open(["add".as_ref(), export.as_os_str()]).succeeded();
+    // Two of its documents are in iCloud only.
+    let added = bench.open(["add".as_ref(), export.as_os_str()]).ended_with(3);
+    assert!(added.stdout.contains("not included: 2 items"), "{}", added.stdout);
     assert!(added.stdout.contains("(number 2) of \"icloud-export\""), "{}", added.stdout);
     assert!(added.stdout.contains("key files (sealed)"), "{}", added.stdout);
     assert!(added.stdout.contains("still readable on disk: /"), "{}", added.stdout);
 
-    let again = bench.open(["add".as_ref(), export.as_os_str()]).succeeded();
+    let again = bench.open(["add".as_ref(), export.as_os_str()]).ended_with(3);
     assert!(!again.stdout.contains("\nnew: "), "{}", again.stdout);
 
-    bench.open(["extract", "-o", "back"]).succeeded();
+    bench.open(["extract", "-o", "back"]).ended_with(3);
     assert_same(&export, &bench.path("back"));
     let key = bench.path("back/Keys/id_ed25519");
     assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
@@ -30,6 +32,86 @@ fn what_is_added_comes_back() {
     }
     assert_eq!(bench.open(["extract", path, "-o", "-"]).succeeded().bytes, content);
     bench.open(["check", "--read-data"]).succeeded();
+}
+
+#[test]
+fn a_source_is_told_by_what_is_in_it() {
+    let bench = Bench::with_vault();
+    let logins = |names: &[&str]| {
+        let rows =
+            names.iter().map(|name| format!("{name},https://{name}.example,anna,p-{name},,\n"));
+        format!("Title,URL,Username,Password,Notes,OTPAuth\n{}", rows.collect::<String>())
+    };
+    let card =
+        |name: &str| format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name} Someone\r\nEND:VCARD\r\n");
+    let many = ["mail", "bank", "shop", "club", "work", "blog"];
+    bench.write("Passwords.csv", logins(&many));
+    bench.write("Contacts.vcf", ["Anna", "Bert", "Carla", "Dora"].map(card).concat());
+    bench.open(["add", "Passwords.csv"]).succeeded();
+    bench.open(["add", "Contacts.vcf"]).succeeded();
+
+    // Another language, a date and a counter; fewer and other things inside.
+    bench.write("2026-11/\u{c554}\u{d638} 2.csv", logins(&[&many[1..], &["new"]].concat()));
+    let item = bench.path("2026-11/\u{c554}\u{d638} 2.csv");
+    let added = bench.open(["add".as_ref(), item.as_os_str()]).succeeded();
+    assert!(added.stdout.contains("of \"Passwords\""), "{}", added.stdout);
+    assert!(added.stdout.contains("% of it is the same"), "{}", added.stdout);
+    bench.write("Kontakte 17.vcf", ["Dora", "Anna"].map(card).concat());
+    let added = bench.open(["add", "Kontakte 17.vcf"]).succeeded();
+    assert!(added.stdout.contains("of \"Contacts\""), "{}", added.stdout);
+
+    // A part of what a source holds is not its next export, nor are somebody else's logins.
+    bench.write("all/a.csv", logins(&many));
+    bench.write("all/b.vcf", ["Anna", "Bert"].map(card).concat());
+    let added = bench.open(["add", "all"]).succeeded();
+    assert!(added.stdout.contains("of \"all\""), "{}", added.stdout);
+    bench.write(
+        "Other/Passwords.csv",
+        logins(&["garden", "boat", "school"]).replace("anna", "bert"),
+    );
+    let added = bench.open(["add", "Other/Passwords.csv"]).succeeded();
+    assert!(added.stdout.contains("of \"Passwords\""), "{}", added.stdout);
+    assert!(!added.stdout.contains("% of it"), "{}", added.stdout);
+    let named = bench.open(["add", "Other/Passwords.csv", "--as", "Bert's"]).succeeded();
+    assert!(named.stdout.contains("of \"Bert's\""), "{}", named.stdout);
+    let listed = bench.open(["cat", "Passwords~2:Passwords.csv"]).succeeded();
+    assert_eq!(listed.stdout, logins(&many));
+}
+
+#[test]
+fn a_source_is_removed_when_it_is_in_the_vault() {
+    let bench = Bench::with_vault();
+    for path in ["export/a.txt", "export/sub/b.txt", "export/sub/deep/c.txt"] {
+        bench.write(path, path);
+    }
+    bench.write("export/Passwords.csv", "Title,URL,Username,Password\nx,https://x.example,a,b\n");
+    std::os::unix::fs::symlink("a.txt", bench.path("export/link")).unwrap();
+    std::os::unix::fs::symlink("/etc", bench.path("export/etc")).unwrap();
+    let added = bench.open(["add", "export", "--remove-source"]).succeeded();
+    assert!(added.stdout.contains("removed: 4 files"), "{}", added.stdout);
+    assert!(!added.stdout.contains("still readable"), "{}", added.stdout);
+    assert!(!bench.path("export").exists());
+    assert!(Path::new("/etc").exists());
+    bench.open(["extract", "-o", "back"]).succeeded();
+    assert_eq!(
+        fs::read_to_string(bench.path("back/sub/deep/c.txt")).unwrap(),
+        "export/sub/deep/c.txt"
+    );
+
+    // What cannot be read back stays: this key adds to what is sealed and does not open it.
+    let phone = Bench::new();
+    bench.open(["key", "add", "--role", "everyday", "--recipient", &phone.recipient]).succeeded();
+    fs::copy(phone.path("identity"), bench.path("everyday")).unwrap();
+    let added = bench.run(["-i", "everyday", "add", "back", "--remove-source"]).ended_with(3);
+    assert!(added.stdout.contains("still readable on disk: 1 item"), "{}", added.stdout);
+    assert!(bench.path("back/Passwords.csv").exists());
+    assert!(!bench.path("back/sub").exists() && !bench.path("back/a.txt").exists());
+
+    // A file alone, and nothing beside it.
+    bench.write("one/x.txt", "x");
+    bench.write("one/y.txt", "y");
+    bench.open(["add", "one/x.txt", "--remove-source"]).succeeded();
+    assert!(!bench.path("one/x.txt").exists() && bench.path("one/y.txt").exists());
 }
 
 #[test]
@@ -305,7 +387,9 @@ fn assert_same(one: &Path, other: &Path) {
     for entry in fs::read_dir(one).unwrap() {
         let path = entry.unwrap().path();
         let twin = other.join(path.file_name().unwrap());
-        if path.is_symlink() {
+        if path.extension().is_some_and(|extension| extension == "icloud") {
+            assert!(!twin.exists(), "{path:?}");
+        } else if path.is_symlink() {
             assert_eq!(fs::read_link(&path).unwrap(), fs::read_link(twin).unwrap());
         } else if path.is_dir() {
             assert_same(&path, &twin);

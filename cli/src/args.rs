@@ -93,7 +93,8 @@ pub(crate) struct Add {
     /// What to store: the inside of a folder, or several folders and files under their names
     #[arg(required = true)]
     pub(crate) path: Vec<PathBuf>,
-    /// The source this is the next snapshot of [else the folder's name]
+    /// The source this is the next snapshot of [else the one that holds the same things, else the
+    /// path's name without dates and counters]
     #[arg(long = "as", value_name = "SOURCE")]
     pub(crate) source: Option<String>,
     /// A remark to find the snapshot by
@@ -105,6 +106,9 @@ pub(crate) struct Add {
     /// Seal nothing
     #[arg(long, group = "seal")]
     pub(crate) general: bool,
+    /// Remove what was added, once it was read back from the medium and compared
+    #[arg(long)]
+    pub(crate) remove_source: bool,
     /// How hard to compress
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=19))]

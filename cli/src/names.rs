@@ -22,6 +22,33 @@ pub(crate) struct Found {
     pub(crate) item: Option<Item>,
 }
 
+/// A source's name from the name of an export: without its extension, and without the dates and
+/// counters that make every export's name another one.
+pub(crate) fn source(name: &str) -> String {
+    let is_extension = |extension: &str| {
+        (1..=6).contains(&extension.len())
+            && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && extension.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let stem = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && is_extension(extension) => stem,
+        _ => name,
+    };
+    let stem = stem.strip_suffix(" copy").unwrap_or(stem);
+    let is_mark = |c: char| c.is_ascii_digit() || " -_.,:()[]".contains(c);
+    // Digits that touch a letter are a part of the word: `v1.5`, `3D`.
+    let mut name = stem.trim_end_matches(is_mark);
+    if stem.get(name.len()..).is_some_and(|marks| marks.starts_with(|c: char| c.is_ascii_digit())) {
+        name = stem;
+    }
+    let trimmed = name.trim_start_matches(is_mark);
+    let marks = name.strip_suffix(trimmed).unwrap_or_default();
+    let name = if marks.ends_with(|c: char| c.is_ascii_digit()) { name } else { trimmed };
+    // A hidden folder keeps its dot.
+    let name = if stem.starts_with('.') { stem } else { name };
+    if name.is_empty() { stem.to_owned() } else { name.to_owned() }
+}
+
 /// What `SNAPSHOT[:PATH]` or `PATH` means. A path in the newest snapshot of a source goes first, then
 /// a snapshot, then a path in an older one.
 pub(crate) fn resolve(vault: &Vault, text: &OsStr) -> Result<Found> {
@@ -166,6 +193,29 @@ fn moment(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_and_counters_are_no_part_of_a_source() {
+        for (name, expected) in [
+            ("Passwords.csv", "Passwords"),
+            ("Passwords 2.csv", "Passwords"),
+            ("Passwords (3).csv", "Passwords"),
+            ("암호.csv", "암호"),
+            ("Safari Export 2026-11-24.zip", "Safari Export"),
+            ("2026-11-24 Contacts.vcf", "Contacts"),
+            ("Contacts_20261124", "Contacts"),
+            ("Photos copy", "Photos"),
+            ("All Contacts.abbu", "All Contacts"),
+            ("2024", "2024"),
+            ("backup.tar", "backup"),
+            (".ssh", ".ssh"),
+            ("v1.5", "v1.5"),
+            ("3D models", "3D models"),
+            ("IMG_07401.JPG", "IMG"),
+        ] {
+            assert_eq!(source(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_date_means_its_end() {

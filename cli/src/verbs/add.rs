@@ -2,31 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice;
+use std::sync::Arc;
 
 use vault::keys::Compartment;
 use vault::kinds::Kind;
-use vault::store::Strength;
-use vault::vault::{self as library, AddOptions, Added, Seal};
+use vault::store::{FolderStore, Strength};
+use vault::vault::{self as library, AddOptions, Added, LeftOut, Likeness, Seal, Spec, Vault};
 
 use crate::args::{Add, Args};
 use crate::errors::{Code, Failure, Result};
-use crate::session::{self, Purpose};
+use crate::names;
+use crate::secrets;
+use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
 /// How many things that were left out are named, unless verbose.
 const NAMED_MAX: usize = 10;
 
 pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
-    let source = match &verb.source {
-        Some(source) => source.clone(),
-        None => source_of(&verb.path)?,
-    };
     for path in &verb.path {
         std::fs::symlink_metadata(path).map_err(|error| {
             Failure::new(Code::Failed, format!("reading {}: {error}", path.display()))
         })?;
     }
     let mut session = session::open(args, ui, Purpose::Write)?;
+    let source = match &verb.source {
+        Some(source) => source.clone(),
+        None => source_of(&session, &verb.path, ui)?,
+    };
     let options = AddOptions {
         source: source.clone(),
         label: verb.message.clone().unwrap_or_default(),
@@ -47,11 +51,55 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
     session.remember(ui);
     let code = session.vault.head().map(|head| head.code);
     tell(ui, verb, &source, &added, code.as_deref())?;
-    Ok(if added.left_out.is_empty() { Code::Done } else { Code::Incomplete })
+    let code = if added.left_out.is_empty() { Code::Done } else { Code::Incomplete };
+    if verb.remove_source {
+        return Ok(code.max(remove(&mut session, verb, &added, ui)?));
+    }
+    Ok(code)
 }
 
-/// The source when none is named: the name of what is added, or of the folder that all of it is in.
-fn source_of(paths: &[PathBuf]) -> Result<String> {
+/// The source when none is named: the one that holds the same things, else one by the path's name.
+fn source_of(session: &Session, paths: &[PathBuf], ui: &Ui) -> Result<String> {
+    let vault = &session.vault;
+    let likenesses = library::likenesses(vault, paths, slice::from_ref(&session.path))?;
+    let by_name = names::source(&common_name(paths)?);
+    if let Some(Likeness { source, percent }) = likenesses.first().filter(|l| l.percent > 50) {
+        let shown = ui::escape(source);
+        if !secrets::has_terminal() {
+            ui.summary(format!("the next of \"{shown}\": {percent} % of it is the same"))?;
+            return Ok(source.clone());
+        }
+        let question = format!(
+            "{percent} % of it is the same as in \"{shown}\". Store it as the next of that? [Y/n] "
+        );
+        let answer = secrets::ask(&question)?;
+        if !answer.trim().to_lowercase().starts_with('n') {
+            return Ok(source.clone());
+        }
+        let new = unused(vault, &by_name);
+        let answer = secrets::ask(&format!("The name of a new source [{}]: ", ui::escape(&new)))?;
+        return Ok(if answer.trim().is_empty() { new } else { answer.trim().to_owned() });
+    }
+    if likenesses.iter().any(|likeness| likeness.source == by_name && likeness.percent == 0) {
+        ui.warn(format!(
+            "nothing in it is like the newest of \"{}\", whose name it has",
+            ui::escape(&by_name)
+        ));
+        ui.hint("--as SOURCE stores it as another source");
+    }
+    Ok(by_name)
+}
+
+/// A name that no source has yet.
+fn unused(vault: &Vault, name: &str) -> String {
+    let roll = vault.heads().roll();
+    let numbered = (2_u32..).map(|number| format!("{name} {number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| !roll.contains_key(name)).unwrap_or_else(|| name.to_owned())
+}
+
+/// The name of what is added, or of the folder that all of it is in.
+fn common_name(paths: &[PathBuf]) -> Result<String> {
     let unclear = || Failure::usage("the source has no name").hint("--as SOURCE");
     let whole = |path: &PathBuf| {
         // The last name only: whether that is a link does not matter.
@@ -74,6 +122,29 @@ fn source_of(paths: &[PathBuf]) -> Result<String> {
     common.file_name().and_then(|name| name.to_str()).map(str::to_owned).ok_or_else(unclear)
 }
 
+/// Removes what was added, reading the vault from the medium.
+fn remove(session: &mut Session, verb: &Add, added: &Added, ui: &Ui) -> Result<Code> {
+    let exclude = slice::from_ref(&session.path);
+    let store = FolderStore::open(&session.path)?.past_cache();
+    session.vault.set_store(Arc::new(store));
+    let info = session.vault.resolve(&Spec::Id(added.id.to_string()))?;
+    let bar = ui.progress();
+    let removed = library::remove_source(&session.vault, &info, &verb.path, exclude, &bar)?;
+    drop(bar);
+    let (files, size) = (ui::count(removed.files, "file"), ui::size(removed.bytes));
+    ui.summary(format!("removed: {files} ({size}), each read back from the vault and compared"))?;
+    ui.summary("  (unlinked, not erased: a drive, a trash or a cloud may keep the bytes)")?;
+    if removed.kept.is_empty() {
+        return Ok(Code::Done);
+    }
+    ui.summary(format!(
+        "still readable on disk: {}",
+        ui::count(removed.kept.len() as u64, "item")
+    ))?;
+    name_items(ui, &removed.kept)?;
+    Ok(Code::Incomplete)
+}
+
 fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Result<()> {
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
@@ -91,15 +162,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) ->
     }
     if !added.left_out.is_empty() {
         ui.summary(format!("not included: {}", ui::count(added.left_out.len() as u64, "item")))?;
-        let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
-        for left_out in added.left_out.iter().take(shown) {
-            let path = left_out.path.as_ref().map(|path| ui::escape_bytes(&path.to_display()));
-            let path = path.unwrap_or_else(|| "?".to_owned());
-            ui.summary(format!("  {path}: {}", ui::escape(&left_out.reason)))?;
-        }
-        if added.left_out.len() > shown {
-            ui.summary(format!("  and {} more (-v names all)", added.left_out.len() - shown))?;
-        }
+        name_items(ui, &added.left_out)?;
     }
     ui.summary(format!(
         "read {}, new {}, stored {}",
@@ -112,7 +175,8 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) ->
         ui.warn(format!("{packs} did not read back as written and had to be stored again"));
         ui.hint("do not rely on this drive alone");
     }
-    if added.kinds.keys().any(|(compartment, _)| *compartment == Compartment::Sealed) {
+    let is_sealed = |(compartment, _): &(Compartment, Kind)| *compartment == Compartment::Sealed;
+    if added.kinds.keys().any(is_sealed) && !verb.remove_source {
         for path in &verb.path {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             ui.summary(format!("still readable on disk: {}", shown(&path)))?;
@@ -123,6 +187,20 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) ->
     }
     if let Some(head) = head {
         ui.summary(format!("head code: {head}"))?;
+    }
+    Ok(())
+}
+
+/// Names items and what is said of them, as many as a person reads.
+fn name_items(ui: &Ui, items: &[LeftOut]) -> Result<()> {
+    let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+    for item in items.iter().take(shown) {
+        let path = item.path.as_ref().map(|path| ui::escape_bytes(&path.to_display()));
+        let path = path.unwrap_or_else(|| "?".to_owned());
+        ui.summary(format!("  {path}: {}", ui::escape(&item.reason)))?;
+    }
+    if items.len() > shown {
+        ui.summary(format!("  and {} more (-v names all)", items.len() - shown))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
-use rustix::fs::{AtFlags, Dir, Mode, Stat, readlinkat, statat};
+use rustix::fs::{AtFlags, Dir, Mode, Stat, readlinkat, statat, unlinkat};
 
 use super::folders::{
     Chain, Handle, Identity, birth, identity, mtime, open_file, open_folder, open_root, replaced,
@@ -100,7 +100,7 @@ pub struct Walk {
     opener: Opener,
 }
 
-/// Opens the files a walk yielded, wherever the walk is by now.
+/// Finds what a walk yielded again, wherever the walk is by now.
 struct Opener {
     roots: Arc<[Root]>,
     at: Option<(usize, Chain)>,
@@ -201,6 +201,19 @@ impl Walk {
         }
         entry.read_xattrs(&file);
         Ok(file)
+    }
+
+    /// Removes a file or link this walk yielded, when it is still the one that was yielded, or a
+    /// folder that is empty.
+    pub fn remove(&mut self, entry: &Entry) -> Result<()> {
+        self.opener.remove(entry).map_err(|error| failed("removing", &entry.path, error))
+    }
+
+    /// Removes the folders whose insides were walked, those that are empty by now.
+    pub fn remove_roots(&self) {
+        for root in self.roots.iter().filter(|root| root.is_folder && root.prefix.is_none()) {
+            drop(fs::remove_dir(&root.place));
+        }
     }
 
     /// Goes through the whole source once, from its beginning, and counts.
@@ -349,6 +362,24 @@ impl Opener {
     }
 
     fn open_at(&mut self, entry: &Entry) -> io::Result<File> {
+        let (folder, name) = self.place(entry)?;
+        open_file(folder, &name, entry.identity())
+    }
+
+    fn remove(&mut self, entry: &Entry) -> io::Result<()> {
+        let (folder, name) = self.place(entry)?;
+        let stat = statat(&folder, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_folder = entry.file_type == FileType::Folder;
+        // The time of a folder is another one once something in it was removed.
+        if identity(&stat) != entry.identity() || !is_folder && mtime(&stat) != entry.mtime {
+            return Err(replaced());
+        }
+        let flags = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        Ok(unlinkat(&folder, name.as_slice(), flags)?)
+    }
+
+    /// The folder an item lies in, opened name by name, and the item's name there.
+    fn place(&mut self, entry: &Entry) -> io::Result<(Handle, Vec<u8>)> {
         let first = entry.path.components().next();
         let by_name = |root: &Root| root.prefix.as_ref().map(ItemPath::name).cmp(&first);
         let found = match &*self.roots {
@@ -360,8 +391,10 @@ impl Opener {
         else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        if !root.is_folder {
-            return open_file(root.open()?.0, root.name(), entry.identity());
+        let is_root = root.prefix.as_ref() == Some(&entry.path);
+        if is_root {
+            let folder = root.place.parent().unwrap_or(&root.place);
+            return Ok((open_root(folder)?.0, root.name().to_vec()));
         }
         let mut chain = match self.at.take() {
             Some((at, chain)) if at == index => chain,
@@ -380,11 +413,9 @@ impl Opener {
                 }
             }
         }
-        let file = outcome
-            .and_then(|()| chain.last())
-            .and_then(|folder| open_file(folder, entry.path.name(), entry.identity()));
+        let folder = outcome.and_then(|()| chain.last());
         self.at = Some((index, chain));
-        file
+        Ok((folder?, entry.path.name().to_vec()))
     }
 
     fn folders(entry: &Entry, has_prefix: bool) -> Vec<&[u8]> {

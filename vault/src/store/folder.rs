@@ -38,6 +38,7 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 #[derive(Clone, Debug)]
 pub struct FolderStore {
     root: Arc<OwnedFd>,
+    past_cache: bool,
 }
 
 impl FolderStore {
@@ -53,7 +54,13 @@ impl FolderStore {
             };
             error.on(root.display().to_string())
         })?;
-        Ok(Self { root: Arc::new(handle) })
+        Ok(Self { root: Arc::new(handle), past_cache: false })
+    }
+
+    /// Reads from the medium and not from what the system remembers of it, where the platform can.
+    pub fn past_cache(mut self) -> Self {
+        self.past_cache = true;
+        self
     }
 
     /// Opens the folder `root` and makes it if it is absent; its parent has to exist.
@@ -103,7 +110,11 @@ impl Store for FolderStore {
         let object = open_folders(&*self.root, &name.folder())
             .map_err(|errno| failure("opening", errno))
             .and_then(|folder| FolderObject::open(&folder, name.file()));
-        Ok(Box::new(object.map_err(|error| error.on(name.to_string()))?))
+        let object = object.map_err(|error| error.on(name.to_string()))?;
+        if self.past_cache {
+            leave_cache(&object.file);
+        }
+        Ok(Box::new(object))
     }
 
     fn create(&self) -> Result<Box<dyn Upload>> {

@@ -131,7 +131,7 @@ pub fn add(
     vault.store.reclaim()?;
     vault.complete_copies()?;
     vault.refresh()?;
-    let totals = walk(paths, options)?.totals();
+    let totals = walk(paths, &options.exclude)?.totals();
     if let Some(left) = vault.store.space_left()?.filter(|&left| left < totals.bytes) {
         progress.tight(totals.bytes, left);
     }
@@ -150,14 +150,15 @@ pub fn add(
         .hint("do not trust this drive; use another one"))
 }
 
-fn walk(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
+/// Walks what is added: the inside of a folder, or several folders and files under their names.
+pub(super) fn walk(paths: &[PathBuf], exclude: &[PathBuf]) -> Result<Walk> {
     let mut walk = match paths {
         // A bundle is one thing with a name, so its inside alone is not the source.
         [only] if is_bundle(only) => Walk::several(paths)?,
         [only] => Walk::new(only)?,
         several => Walk::several(several)?,
     };
-    for path in &options.exclude {
+    for path in exclude {
         if let Ok(metadata) = std::fs::metadata(path) {
             walk.exclude(metadata.dev(), metadata.ino());
         }
@@ -212,7 +213,7 @@ fn store_content(
     let (earlier, earlier_packs) = load_earlier(vault, &options.source)?;
     let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
     let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
-    let walk = walk(paths, options)?;
+    let walk = walk(paths, &options.exclude)?;
     let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
         let (source, messages) = Source::new(general, sealed, options.seal);
         thread::scope(|scope| {

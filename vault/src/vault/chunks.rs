@@ -116,6 +116,22 @@ impl<'v> Chunks<'v> {
         Ok(())
     }
 
+    /// The first bytes of a content, at most `length_max`.
+    pub fn start(&mut self, content: &Content, length_max: usize) -> Result<Vec<u8>> {
+        let mut start = Vec::new();
+        let mut rows = ContentRows::new(content);
+        while start.len() < length_max
+            && let Some((row, kind)) = rows.next_row(self)?
+        {
+            if kind == ChunkType::Data {
+                let bytes = self.read(&row.reference, kind, Some(row.length))?;
+                let wanted = length_max.saturating_sub(start.len());
+                start.extend(bytes.get().iter().take(wanted));
+            }
+        }
+        Ok(start)
+    }
+
     /// Extended attributes, wherever they are.
     pub fn xattrs(&mut self, xattrs: &Xattrs) -> Result<files::Xattrs> {
         let content = match xattrs {

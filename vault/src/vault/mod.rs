@@ -5,9 +5,11 @@ mod add;
 mod chunks;
 mod extract;
 mod item;
+mod likeness;
 mod list;
 mod objects;
 mod pipeline;
+mod remove;
 mod slots;
 mod snapshots;
 mod source;
@@ -31,9 +33,11 @@ pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
 pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
+pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
+pub use remove::{Removed, remove_source};
 pub use slots::{
     NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot, slots,
 };
@@ -237,6 +241,11 @@ impl Vault {
     /// The state of the chain: heads, entries that are missing or cannot be read.
     pub fn heads(&self) -> &Heads {
         &self.heads
+    }
+
+    /// Goes on by another way to the same objects.
+    pub fn set_store(&mut self, store: Arc<dyn Store>) {
+        self.store = store;
     }
 
     /// The store.
