@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod archive;
 mod cli;
 mod fidelity;
 mod journeys;

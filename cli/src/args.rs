@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     /// Write items into a folder
     #[command(alias = "restore")]
     Extract(Extract),
+    /// Write a snapshot as a tar archive
+    Export(Export),
     /// Verify the vault
     #[command(alias = "verify")]
     Check(Check),
@@ -90,7 +92,8 @@ pub(crate) struct Init {
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("seal").multiple(false))]
 pub(crate) struct Add {
-    /// What to store: the inside of a folder, or several folders and files under their names
+    /// What to store: the inside of a folder, or several folders and files under their names; - for
+    /// a tar archive on stdin
     #[arg(required = true)]
     pub(crate) path: Vec<PathBuf>,
     /// The source this is the next snapshot of [else the one that holds the same things, else the
@@ -182,6 +185,16 @@ pub(crate) struct Extract {
     /// Write extended attributes the file system does not take into ._NAME files, as a Mac does
     #[arg(long)]
     pub(crate) appledouble: bool,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = NAMING)]
+pub(crate) struct Export {
+    /// SOURCE, SOURCE~N, latest, an id or @DATE
+    pub(crate) snapshot: OsString,
+    /// The file to make; - for stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `add`: stores an export.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -21,6 +22,11 @@ use crate::ui::{self, Ui};
 const NAMED_MAX: usize = 10;
 
 pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
+    if let [only] = verb.path.as_slice()
+        && only.as_os_str() == "-"
+    {
+        return add_stdin(args, verb, ui);
+    }
     for path in &verb.path {
         std::fs::symlink_metadata(path).map_err(|error| {
             Failure::new(Code::Failed, format!("reading {}: {error}", path.display()))
@@ -31,8 +37,40 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
         Some(source) => source.clone(),
         None => source_of(&session, &verb.path, ui)?,
     };
-    let options = AddOptions {
-        source: source.clone(),
+    let options = options(verb, source, &session);
+    let bar = ui.progress();
+    let added = library::add(&mut session.vault, &verb.path, &options, &bar)?;
+    drop(bar);
+    let code = tell(ui, verb, &options.source, &added, &mut session)?;
+    if verb.remove_source {
+        return Ok(code.max(remove(&mut session, verb, &added, ui)?));
+    }
+    Ok(code)
+}
+
+/// Stores the tar archive on standard input.
+fn add_stdin(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
+    if io::stdin().is_terminal() {
+        return Err(Failure::usage("stdin is a terminal").hint("tar -c … | icvault add - --as …"));
+    }
+    if verb.remove_source {
+        return Err(Failure::usage("an archive on stdin cannot be removed"));
+    }
+    let source = verb.source.clone().ok_or_else(|| {
+        Failure::usage("an archive on stdin has no name").hint("--as SOURCE gives it one")
+    })?;
+    let mut session = session::open(args, ui, Purpose::Write)?;
+    let options = options(verb, source, &session);
+    let bar = ui.progress();
+    let archive = BufReader::with_capacity(1 << 20, io::stdin());
+    let added = library::add_archive(&mut session.vault, archive, &options, &bar)?;
+    drop(bar);
+    tell(ui, verb, &options.source, &added, &mut session)
+}
+
+fn options(verb: &Add, source: String, session: &Session) -> AddOptions {
+    AddOptions {
+        source,
         label: verb.message.clone().unwrap_or_default(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         tool: concat!("icvault ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -44,18 +82,7 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
             _ => Seal::ByContent,
         },
         exclude: vec![session.path.clone()],
-    };
-    let bar = ui.progress();
-    let added = library::add(&mut session.vault, &verb.path, &options, &bar)?;
-    drop(bar);
-    session.remember(ui);
-    let code = session.vault.head().map(|head| head.code);
-    tell(ui, verb, &source, &added, code.as_deref())?;
-    let code = if added.left_out.is_empty() { Code::Done } else { Code::Incomplete };
-    if verb.remove_source {
-        return Ok(code.max(remove(&mut session, verb, &added, ui)?));
     }
-    Ok(code)
 }
 
 /// The source when none is named: the one that holds the same things, else one by the path's name.
@@ -65,7 +92,7 @@ fn source_of(session: &Session, paths: &[PathBuf], ui: &Ui) -> Result<String> {
     let by_name = names::source(&common_name(paths)?);
     if let Some(Likeness { source, percent }) = likenesses.first().filter(|l| l.percent > 50) {
         let shown = ui::escape(source);
-        if !secrets::has_terminal() {
+        if !(io::stdin().is_terminal() && secrets::has_terminal()) {
             ui.summary(format!("the next of \"{shown}\": {percent} % of it is the same"))?;
             return Ok(source.clone());
         }
@@ -145,7 +172,8 @@ fn remove(session: &mut Session, verb: &Add, added: &Added, ui: &Ui) -> Result<C
     Ok(Code::Incomplete)
 }
 
-fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Result<()> {
+fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session) -> Result<Code> {
+    session.remember(ui);
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
     let mut new = BTreeMap::new();
@@ -177,7 +205,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) ->
     }
     let is_sealed = |(compartment, _): &(Compartment, Kind)| *compartment == Compartment::Sealed;
     if added.kinds.keys().any(is_sealed) && !verb.remove_source {
-        for path in &verb.path {
+        for path in verb.path.iter().filter(|path| path.as_os_str() != "-") {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             ui.summary(format!("still readable on disk: {}", shown(&path)))?;
         }
@@ -185,10 +213,10 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, head: Option<&str>) ->
     if added.strength == Strength::Written {
         ui.summary("written and read back; eject before unplugging")?;
     }
-    if let Some(head) = head {
-        ui.summary(format!("head code: {head}"))?;
+    if let Some(head) = session.vault.head() {
+        ui.summary(format!("head code: {}", head.code))?;
     }
-    Ok(())
+    Ok(if added.left_out.is_empty() { Code::Done } else { Code::Incomplete })
 }
 
 /// Names items and what is said of them, as many as a person reads.

@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod export;
 mod extract;
 mod info;
 mod init;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::List(verb) => list::list(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),
+        Verb::Export(verb) => export::export(args, verb, ui),
         Verb::Check(verb) => check::check(args, verb, ui),
         Verb::Info(verb) => info::info(args, verb, ui),
         Verb::Key(Key::List(verb)) => key::list(args, verb, ui),

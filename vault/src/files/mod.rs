@@ -9,6 +9,7 @@ mod appledouble;
 mod folders;
 mod names;
 mod placeholder;
+mod tar;
 mod target;
 mod walk;
 mod xattrs;
@@ -20,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::KEY_MAX;
 
 pub use names::{collision_key, refuse};
+pub use tar::{Member, TarReader, TarWriter};
 pub use target::{Attributes, Finished, Overwrite, Target, TargetFile, Unheld};
 pub use walk::{Entry, FileType, Totals, Unread, Walk};
 pub use xattrs::{Xattrs, is_volatile};

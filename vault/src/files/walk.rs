@@ -493,6 +493,25 @@ impl Entry {
         }
     }
 
+    /// A file of no content at `path`, for whoever knows more.
+    pub(super) fn of_archive(path: ItemPath) -> Self {
+        Self {
+            path,
+            file_type: FileType::File,
+            length: 0,
+            mode: 0,
+            mtime: (0, 0),
+            birth: None,
+            device: 0,
+            inode: 0,
+            link: None,
+            missing: None,
+            xattrs: Xattrs::new(),
+            xattrs_lost: 0,
+            blocks: 0,
+        }
+    }
+
     fn read_xattrs(&mut self, handle: impl AsFd) {
         (self.xattrs, self.xattrs_lost) = xattrs::read(handle, XATTRS_MAX / 2);
     }

@@ -1,11 +1,13 @@
 //! `add`: a person's folder becomes a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::chunks::open_table;
+use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
 use super::objects::{Plain, pack_ids};
 use super::pipeline::{self, Outcome};
@@ -15,7 +17,7 @@ use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
 use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
 use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{self, Entry, FileType, ItemPath, Walk};
+use crate::files::{self, Entry, FileType, ItemPath, TarReader, Walk};
 use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
@@ -124,13 +126,7 @@ pub fn add(
     options: &AddOptions,
     progress: &dyn Progress,
 ) -> Result<Added> {
-    if options.source.is_empty() || options.source.len() > 255 {
-        return Err(Error::new(ErrorKind::Refused, "a source needs a name of 1 to 255 bytes"));
-    }
-    vault.refuse_foreign()?;
-    vault.store.reclaim()?;
-    vault.complete_copies()?;
-    vault.refresh()?;
+    prepare(vault, options)?;
     let totals = walk(paths, &options.exclude)?.totals();
     if let Some(left) = vault.store.space_left()?.filter(|&left| left < totals.bytes) {
         progress.tight(totals.bytes, left);
@@ -138,7 +134,9 @@ pub fn add(
     progress.phase(Phase::Storing, Some(totals.bytes));
     let mut discarded = 0;
     for _ in 0..ATTEMPTS {
-        let (staged, outcome, mut shelf) = store_content(vault, paths, options, progress)?;
+        let walk = walk(paths, &options.exclude)?;
+        let (staged, outcome, mut shelf) =
+            store_content(vault, options, progress, None, |source| source.run(walk))?;
         discarded += outcome.discarded;
         // What was discarded is stored again from the source; the rest is found as stored.
         if outcome.discarded == 0 {
@@ -146,8 +144,46 @@ pub fn add(
         }
         vault.store.barrier()?;
     }
-    Err(Error::new(ErrorKind::Failed, "the medium gives back other bytes than were written")
-        .hint("do not trust this drive; use another one"))
+    Err(not_kept())
+}
+
+/// Stores the members of a tar archive as [`add`] stores the inside of a folder. They may come in any
+/// order.
+///
+/// # Errors
+/// As for [`add`]; when it is no archive; and when a pack did not read back as written, for an archive comes only once.
+pub fn add_archive(
+    vault: &mut Vault,
+    archive: impl Read + Send,
+    options: &AddOptions,
+    progress: &dyn Progress,
+) -> Result<Added> {
+    let archive = TarReader::open(archive)?;
+    prepare(vault, options)?;
+    progress.phase(Phase::Storing, None);
+    let run = |source: Source| source.run_archive(archive);
+    let held = Some(Held::default());
+    let (staged, outcome, mut shelf) = store_content(vault, options, progress, held, run)?;
+    if outcome.discarded > 0 {
+        vault.store.barrier()?;
+        return Err(not_kept());
+    }
+    commit(vault, options, staged, outcome, &mut shelf, 0)
+}
+
+fn prepare(vault: &mut Vault, options: &AddOptions) -> Result<()> {
+    if options.source.is_empty() || options.source.len() > 255 {
+        return Err(Error::new(ErrorKind::Refused, "a source needs a name of 1 to 255 bytes"));
+    }
+    vault.refuse_foreign()?;
+    vault.store.reclaim()?;
+    vault.complete_copies()?;
+    vault.refresh()
+}
+
+fn not_kept() -> Error {
+    Error::new(ErrorKind::Failed, "the medium gives back other bytes than were written")
+        .hint("do not trust this drive; use another one")
 }
 
 /// Walks what is added: the inside of a folder, or several folders and files under their names.
@@ -204,22 +240,22 @@ struct Summary {
 
 fn store_content(
     vault: &Vault,
-    paths: &[PathBuf],
     options: &AddOptions,
     progress: &dyn Progress,
+    held: Option<Held>,
+    run: impl FnOnce(Source) + Send,
 ) -> Result<(Staged, Outcome, Shelf)> {
     let mut known = Known::default();
     let shelf = load_shelf(vault, &mut known)?;
     let (earlier, earlier_packs) = load_earlier(vault, &options.source)?;
     let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
     let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
-    let walk = walk(paths, &options.exclude)?;
     let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
         let (source, messages) = Source::new(general, sealed, options.seal);
         thread::scope(|scope| {
-            scope.spawn(move || source.run(walk));
+            scope.spawn(move || run(source));
             let stage = Stage::new(feed, &vault.keys, &vault.random, known, earlier);
-            let mut adder = Adder::new(vault, options, stage, progress, messages);
+            let mut adder = Adder::new(vault, options, stage, progress, messages, held);
             while let Some(message) = adder.messages.next() {
                 adder.take(message)?;
             }
@@ -331,6 +367,8 @@ struct Adder<'a> {
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
+    /// Items that do not come in order; none when they do.
+    held: Option<Held>,
 }
 
 /// The file whose chunks are coming.
@@ -367,6 +405,7 @@ impl<'a> Adder<'a> {
         stage: Stage<'a>,
         progress: &'a dyn Progress,
         messages: Messages,
+        held: Option<Held>,
     ) -> Self {
         let bundle = &vault.keys.bundle;
         let halves = |compartment| Halves {
@@ -385,6 +424,7 @@ impl<'a> Adder<'a> {
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
+            held,
         }
     }
 
@@ -407,6 +447,10 @@ impl<'a> Adder<'a> {
             }
             Message::Chunks(bytes, ends) => self.take_chunks(bytes, &ends),
             Message::End(result) => self.end_file(result),
+            Message::HardLink(entry, target) => {
+                self.take_hard_link(&entry, &target);
+                Ok(())
+            }
             Message::Closed(entry, error) => {
                 self.leave_folders(&entry.path)?;
                 self.push_unread(&entry, State::Unreadable, error.to_string())
@@ -415,6 +459,10 @@ impl<'a> Adder<'a> {
     }
 
     fn take_folder(&mut self, entry: Entry, kind: Option<Kind>) -> Result<()> {
+        if let Some(held) = &mut self.held {
+            held.insert(entry.path.clone(), HeldItem::Folder(Box::new(entry)));
+            return Ok(());
+        }
         self.leave_folders(&entry.path)?;
         self.summary.folders += 1;
         // What is in a bundle is a part of it, a bundle too.
@@ -433,11 +481,23 @@ impl<'a> Adder<'a> {
             (FileType::Link, None) => {
                 self.summary.links += 1;
                 let facts = facts(entry, ItemType::Link, "link");
-                self.push(Compartment::General, entry, facts)
+                self.push(Compartment::General, entry, facts, None)
             }
             (FileType::Special | FileType::File | FileType::Folder, None) => {
                 let reason = "neither a file nor a folder nor a link".to_owned();
                 self.push_unread(entry, State::Missing, reason)
+            }
+        }
+    }
+
+    /// The same file under another name.
+    fn take_hard_link(&mut self, entry: &Entry, target: &ItemPath) {
+        let held = self.held.as_mut();
+        match held.and_then(|held| Some((held.ready(target)?.clone(), held))) {
+            Some((ready, held)) => held.insert(entry.path.clone(), HeldItem::Item(ready)),
+            None => {
+                let reason = format!("another name of {target}, which does not come before it");
+                self.leave_out(Some(entry.path.clone()), reason);
             }
         }
     }
@@ -473,7 +533,7 @@ impl<'a> Adder<'a> {
         };
         // Nobody saw the content, so only an explicit wish seals its name.
         let compartment = self.ordinary();
-        self.push(compartment, entry, facts)
+        self.push(compartment, entry, facts, None)
     }
 
     fn take_chunks(&mut self, bytes: Vec<u8>, ends: &[usize]) -> Result<()> {
@@ -509,21 +569,14 @@ impl<'a> Adder<'a> {
         let content =
             file.list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
         let is_new = self.stage.fresh != file.fresh_before;
-        let is_ordinary = compartment == self.ordinary();
-        let summary = match self.bundle() {
-            Some((_, summary)) if is_ordinary => summary,
-            _ => self.summary.kinds.entry((compartment, kind)).or_default(),
-        };
-        summary.items += 1;
-        summary.bytes += file.length;
-        summary.items_new += u64::from(is_new);
+        let count = FileCount { kind, bytes: file.length, is_new };
         let facts = Facts {
             content,
             length: file.length,
             ..facts(&file.entry, ItemType::File, kind.as_str())
         };
         self.tell_xattrs_lost(&file.entry);
-        self.push(compartment, &file.entry, facts)?;
+        self.push(compartment, &file.entry, facts, Some(count))?;
         self.progress.item();
         Ok(())
     }
@@ -534,6 +587,9 @@ impl<'a> Adder<'a> {
 
     /// Ends the folders that `path` is not in.
     fn leave_folders(&mut self, path: &ItemPath) -> Result<()> {
+        if self.held.is_some() {
+            return Ok(());
+        }
         let holds = |folder: &Folder| path.is_below(&folder.entry.path);
         while self.folders.last().is_some_and(|folder| !holds(folder)) {
             self.leave_folder()?;
@@ -557,10 +613,40 @@ impl<'a> Adder<'a> {
         Ok(())
     }
 
-    /// Puts an item into its compartment's trees, after the folders it is in.
-    fn push(&mut self, compartment: Compartment, entry: &Entry, facts: Facts) -> Result<()> {
+    /// Puts an item into its compartment's trees, or holds it until its turn.
+    fn push(
+        &mut self,
+        compartment: Compartment,
+        entry: &Entry,
+        facts: Facts,
+        count: Option<FileCount>,
+    ) -> Result<()> {
+        let (facts, whereabouts) = self.values(compartment, entry, facts)?;
+        let ready = Ready { compartment, facts, whereabouts, count };
+        match &mut self.held {
+            Some(held) => {
+                held.insert(entry.path.clone(), HeldItem::Item(ready));
+                Ok(())
+            }
+            None => self.push_ready(entry.path.key(), ready),
+        }
+    }
+
+    /// Puts an item into the trees, after the folders it is in.
+    fn push_ready(&mut self, key: &[u8], ready: Ready) -> Result<()> {
+        let compartment = ready.compartment;
+        if let Some(FileCount { kind, bytes, is_new }) = ready.count {
+            let is_ordinary = compartment == self.ordinary();
+            let summary = match self.bundle() {
+                Some((_, summary)) if is_ordinary => summary,
+                _ => self.summary.kinds.entry((compartment, kind)).or_default(),
+            };
+            summary.items += 1;
+            summary.bytes += bytes;
+            summary.items_new += u64::from(is_new);
+        }
         self.enter_folders(compartment)?;
-        self.push_item(compartment, entry, facts)
+        self.push_values(compartment, key, ready.facts, ready.whereabouts)
     }
 
     fn enter_folders(&mut self, compartment: Compartment) -> Result<()> {
@@ -575,13 +661,20 @@ impl<'a> Adder<'a> {
             }
             let kind = folder.bundle.as_ref().map_or("folder", |(kind, _)| kind.as_str());
             let facts = facts(&folder.entry, ItemType::Folder, kind);
-            self.push_item(compartment, &folder.entry, facts)
+            let (facts, whereabouts) = self.values(compartment, &folder.entry, facts)?;
+            self.push_values(compartment, folder.entry.path.key(), facts, whereabouts)
         });
         self.folders = folders;
         result
     }
 
-    fn push_item(&mut self, compartment: Compartment, entry: &Entry, facts: Facts) -> Result<()> {
+    /// The two values of an item; extended attributes that are long are stored by this.
+    fn values(
+        &mut self,
+        compartment: Compartment,
+        entry: &Entry,
+        facts: Facts,
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
         let is_volatile = |(name, _): &&(Vec<u8>, Vec<u8>)| files::is_volatile(name);
         let (volatile, lasting) = entry.xattrs.iter().partition(is_volatile);
         let facts = Facts { xattrs: self.store_xattrs(compartment, lasting)?, ..facts };
@@ -590,13 +683,22 @@ impl<'a> Adder<'a> {
             birth: entry.birth,
             xattrs: self.store_xattrs(compartment, volatile)?,
         };
+        Ok((facts.encode(), whereabouts.encode()))
+    }
+
+    fn push_values(
+        &mut self,
+        compartment: Compartment,
+        key: &[u8],
+        facts: Vec<u8>,
+        whereabouts: Vec<u8>,
+    ) -> Result<()> {
         let Self { stage, general, sealed, .. } = self;
         let halves = if compartment == Compartment::Sealed { sealed } else { general };
         halves.is_empty = false;
-        let key = entry.path.key();
         let mut store = |bytes: &[u8]| stage.put(compartment, ChunkType::Node, false, bytes);
-        halves.facts.push(key, facts.encode(), &mut store)?;
-        halves.whereabouts.push(key, whereabouts.encode(), &mut store)
+        halves.facts.push(key, facts, &mut store)?;
+        halves.whereabouts.push(key, whereabouts, &mut store)
     }
 
     /// Puts what is too long for an item into content of its own.
@@ -625,7 +727,26 @@ impl<'a> Adder<'a> {
         Ok(Xattrs::Stored(content))
     }
 
+    /// Puts what was held into the trees.
+    fn release(&mut self) -> Result<()> {
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        while let Some((key, item)) = held.pop() {
+            match item {
+                HeldItem::Folder(entry) => {
+                    let kind = kinds::bundle(&held.names_in(&key));
+                    self.take_folder(*entry, kind)?;
+                }
+                HeldItem::Item(ready) => {
+                    self.leave_folders(&ItemPath::from_key(key.clone())?)?;
+                    self.push_ready(&key, ready)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
+        self.release()?;
         while !self.folders.is_empty() {
             self.leave_folder()?;
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{Chunks, Item, ItemType, SnapshotInfo, State, Vault, list};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{self, Attributes, Finished, ItemPath, Target, Unheld};
+use crate::files::{Attributes, Finished, ItemPath, Target, Unheld};
 use crate::keys::Compartment;
 use crate::progress::Progress;
 
@@ -141,15 +141,7 @@ fn write_item(
             item.path.components().try_fold(below.clone(), |path, name| path.join(name))?
         }
     };
-    let whereabouts = item.whereabouts.as_ref();
-    let attributes = Attributes {
-        mode: Some(item.facts.mode),
-        mtime: whereabouts.map(|whereabouts| whereabouts.mtime),
-        birth: whereabouts.and_then(|whereabouts| whereabouts.birth),
-        xattrs: xattrs(chunks, item, done),
-        length: Some(item.facts.length),
-        private: item.compartment == Compartment::Sealed,
-    };
+    let attributes = attributes(chunks, item, &mut done.lost);
     match item.facts.item_type {
         ItemType::Folder => {
             target.folder(&path, &attributes)?;
@@ -186,21 +178,30 @@ fn write_item(
     Ok(())
 }
 
-/// The extended attributes of an item, sorted. Those that are lost cost no content.
-fn xattrs(chunks: &mut Chunks<'_>, item: &Item, done: &mut Extracted) -> files::Xattrs {
-    let halves = [Some(&item.facts.xattrs), item.whereabouts.as_ref().map(|half| &half.xattrs)];
-    let mut all = files::Xattrs::new();
+/// What is known of an item besides its path and content. Extended attributes that are lost cost
+/// nothing else.
+pub(super) fn attributes(chunks: &mut Chunks<'_>, item: &Item, lost: &mut Vec<Lost>) -> Attributes {
+    let whereabouts = item.whereabouts.as_ref();
+    let halves = [Some(&item.facts.xattrs), whereabouts.map(|half| &half.xattrs)];
+    let mut xattrs = Vec::new();
     for half in halves.into_iter().flatten() {
         match chunks.xattrs(half) {
-            Ok(xattrs) => all.extend(xattrs),
+            Ok(some) => xattrs.extend(some),
             Err(error) => {
                 let error = error.hint("its extended attributes are lost, its content is not");
-                done.lost.push(Lost { path: Some(item.path.clone()), error });
+                lost.push(Lost { path: Some(item.path.clone()), error });
             }
         }
     }
-    all.sort_unstable();
-    all
+    xattrs.sort_unstable();
+    Attributes {
+        mode: Some(item.facts.mode),
+        mtime: whereabouts.map(|whereabouts| whereabouts.mtime),
+        birth: whereabouts.and_then(|whereabouts| whereabouts.birth),
+        xattrs,
+        length: Some(item.facts.length),
+        private: item.compartment == Compartment::Sealed,
+    }
 }
 
 /// A file that is missing where something is written is no damage of the vault.

@@ -3,7 +3,9 @@
 
 mod add;
 mod chunks;
+mod export;
 mod extract;
+mod held;
 mod item;
 mod likeness;
 mod list;
@@ -28,9 +30,10 @@ use crate::keys::{Bundle, Compartment, Role};
 use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
-pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add};
+pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add, add_archive};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
+pub use export::{Exported, export};
 pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
 pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
 pub use likeness::{Likeness, likenesses};

@@ -1,13 +1,12 @@
-//! The thread of an `add` that walks a source, reads its files, recognises them and cuts them.
+//! The thread of an `add` that walks a source, or reads an archive, and recognises and cuts files.
 
-use std::fs::File;
-use std::io::{self, ErrorKind as IoKind, Read as _};
+use std::io::{self, ErrorKind as IoKind, Read};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use super::add::Seal;
 use crate::chunk::Cutter;
 use crate::error::{Error, Result};
-use crate::files::{Entry, FileType, Unread, Walk};
+use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
 use crate::kinds::{self, Kind, Recognised};
@@ -27,6 +26,8 @@ pub(super) enum Message {
     Folder(Entry, Option<Kind>),
     /// A file; its chunks and its end follow.
     File(Entry, Recognised, Compartment),
+    /// Another name of a file that came before.
+    HardLink(Entry, ItemPath),
     /// A file that cannot be opened.
     Closed(Entry, Error),
     /// Whole chunks of the file, one after the other, and where each ends.
@@ -85,11 +86,41 @@ impl Source {
         }
     }
 
+    /// Reads an archive to its end, or until nobody listens any more.
+    pub(super) fn run_archive(self, mut archive: TarReader<impl Read>) {
+        loop {
+            let sent = match archive.next_member() {
+                Ok(None) => return,
+                Ok(Some(Ok(Member::Item(entry)))) => self.take_member(entry, &mut archive),
+                Ok(Some(Ok(Member::HardLink(entry, target)))) => {
+                    self.send(Message::HardLink(entry, target))
+                }
+                Ok(Some(Err(unread))) => self.send(Message::Unread(unread)),
+                Err(error) => {
+                    self.send(Message::Unread(Unread { path: None, error }));
+                    return;
+                }
+            };
+            if sent.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn take_member(&self, entry: Entry, content: &mut impl Read) -> Option<()> {
+        match entry.file_type {
+            FileType::File => self.read(entry, content),
+            // Whether it is a bundle is told once all that is in it is known.
+            FileType::Folder => self.send(Message::Folder(entry, None)),
+            FileType::Link | FileType::Special => self.send(Message::Entry(entry)),
+        }
+    }
+
     fn take(&self, walk: &mut Walk, mut entry: Entry) -> Option<()> {
         match entry.file_type {
             FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
                 Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
-                Ok(file) => self.read(entry, file),
+                Ok(mut file) => self.read(entry, &mut file),
                 Err(error) => self.send(Message::Closed(entry, error)),
             },
             FileType::Folder if entry.missing.is_none() => {
@@ -105,10 +136,10 @@ impl Source {
     }
 
     /// Reads one file; none when nobody listens any more.
-    fn read(&self, entry: Entry, mut file: File) -> Option<()> {
+    fn read(&self, entry: Entry, file: &mut impl Read) -> Option<()> {
         let failed = |error| Error::io("reading", error);
         let mut window = Window { buffer: self.buffer(), length: 0, at_end: false };
-        if let Err(error) = window.fill(&mut file, kinds::PROBE_SIZE) {
+        if let Err(error) = window.fill(file, kinds::PROBE_SIZE) {
             return self.send(Message::Closed(entry, failed(error)));
         }
         let head = window.bytes();
@@ -126,7 +157,7 @@ impl Source {
         self.send(Message::File(entry, recognised, compartment))?;
         let wanted = if recognised.dense { format::CUT_FIXED } else { READ_SIZE };
         loop {
-            if let Err(error) = window.fill(&mut file, wanted) {
+            if let Err(error) = window.fill(file, wanted) {
                 return self.send(Message::End(Err(failed(error))));
             }
             let ends = window.cut(cutter);
@@ -171,7 +202,7 @@ impl Window {
     }
 
     /// Reads until the window holds `wanted` bytes or the file ends.
-    fn fill(&mut self, file: &mut File, wanted: usize) -> io::Result<()> {
+    fn fill(&mut self, file: &mut impl Read, wanted: usize) -> io::Result<()> {
         if !self.at_end && self.length < wanted {
             self.buffer.truncate(self.length);
             let missing = (wanted - self.length) as u64;
