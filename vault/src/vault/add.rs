@@ -695,6 +695,7 @@ fn commit(
     });
     vault.refresh()?;
     let summary = staged.summary;
+    let items_new = summary.kinds.values().map(|kind| kind.items_new).sum();
     let counts = summary.kinds.iter().map(|(&(compartment, kind), summary)| Count {
         compartment,
         kind: kind.as_str().to_owned(),
@@ -706,6 +707,7 @@ fn commit(
         tool: options.tool.clone(),
         label: options.label.clone(),
         counts: counts.collect(),
+        new: Some((items_new, staged.bytes_new)),
         parent: vault.heads.roll().get(&options.source).map(|row| row.id),
         sealed,
         source: options.source.clone(),

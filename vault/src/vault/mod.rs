@@ -4,12 +4,14 @@
 mod add;
 mod chunks;
 mod extract;
+mod handle;
 mod item;
 mod likeness;
 mod list;
 mod objects;
 mod pipeline;
 mod remove;
+mod search;
 mod slots;
 mod snapshots;
 mod source;
@@ -32,12 +34,14 @@ pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
+pub use handle::{Handle, HandlePrefix};
 pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
 pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
 pub use remove::{Removed, remove_source};
+pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
     NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot, slots,
 };
@@ -71,6 +75,8 @@ pub(crate) struct Keyring {
     pub(crate) pack_sealed: MacKey,
     pub(crate) entry: EntryKeys,
     pub(crate) table: TableKeys,
+    pub(crate) handle_general: Option<MacKey>,
+    pub(crate) handle_sealed: Option<MacKey>,
 }
 
 impl Keyring {
@@ -82,6 +88,8 @@ impl Keyring {
             pack_sealed: bundle.pack_mac_key(Compartment::Sealed),
             entry: EntryKeys { writer: writer.clone(), reader: reader.clone() },
             table: TableKeys { writer, reader },
+            handle_general: bundle.handle_key(Compartment::General),
+            handle_sealed: bundle.handle_key(Compartment::Sealed),
             bundle,
         }
     }
