@@ -3,10 +3,12 @@
 mod add;
 mod check;
 mod extract;
+mod find;
 mod info;
 mod init;
 mod key;
 mod list;
+mod manual;
 mod snapshots;
 mod tour;
 
@@ -22,6 +24,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Add(verb) => add::add(args, verb, ui),
         Verb::Snapshots(verb) => snapshots::snapshots(args, verb, ui),
         Verb::List(verb) => list::list(args, verb, ui),
+        Verb::Find(verb) => find::find(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),
         Verb::Check(verb) => check::check(args, verb, ui),
@@ -30,6 +33,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Key(Key::Add(verb)) => key::add(args, verb, ui),
         Verb::Key(Key::Remove(verb)) => key::remove(args, verb, ui),
         Verb::Key(Key::Passwd(verb)) => key::passwd(args, verb, ui),
+        Verb::Completions(verb) => manual::completions(verb, ui),
+        Verb::Man => manual::man(ui),
         Verb::ExitCodes => exit_codes(ui),
     }
 }
