@@ -7,6 +7,7 @@
 
 mod cli;
 mod fidelity;
+mod find;
 mod journeys;
 mod kill;
 mod large;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use vault::keys::Compartment;
-use vault::vault::{Found, FoundItem, FoundType, Query, SnapshotInfo, Version, Whereabouts, search};
+use vault::vault::{
+    Found, FoundItem, FoundType, Query, SnapshotInfo, Version, Whereabouts, search,
+};
 
 use super::list::document;
 use crate::args::{Args, Find, Type};
