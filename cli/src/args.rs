@@ -94,7 +94,7 @@ pub(crate) struct Init {
 }
 
 #[derive(clap::Args)]
-#[command(group = ArgGroup::new("seal").multiple(false))]
+#[command(group = ArgGroup::new("seal").multiple(false), after_help = ADDING)]
 pub(crate) struct Add {
     /// What to store: the inside of a folder, or several folders and files under their names
     #[arg(required = true)]
@@ -115,6 +115,18 @@ pub(crate) struct Add {
     /// Remove what was added, once it was read back from the medium and compared
     #[arg(long)]
     pub(crate) remove_source: bool,
+    /// Leave out what this fits: *.tmp, cache, Photos/**/*.mov; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// The time of the export, for one that was made earlier [else now]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) time: Option<String>,
+    /// Say what would be stored, and store nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Tell what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// How hard to compress
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=19))]
@@ -137,6 +149,11 @@ pub(crate) struct Snapshots {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// How DATE and GLOB are written.
+const ADDING: &str = "GLOB is compared with the last name, or with the path below the source when \
+    it holds a /; * and ? stop at a /, ** does not. DATE is 2026-09-14 (its beginning), \
+    2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
 
 /// How SNAPSHOT and ITEM are written.
 const NAMING: &str = "SNAPSHOT is a SOURCE (its newest), SOURCE~N (N before that), latest, the first \
@@ -247,6 +264,15 @@ pub(crate) struct Extract {
     /// What happens to files that are there already
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(crate) overwrite: Overwrite,
+    /// Say what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// All files into one folder; equal names get a number, links are left out
+    #[arg(long)]
+    pub(crate) flat: bool,
+    /// Tell what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// With -o -: write a sealed item to the terminal
     #[arg(long)]
     pub(crate) reveal: bool,
@@ -351,9 +377,11 @@ impl Args {
     /// Whether the verb was asked for JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.verb {
+            Verb::Add(verb) => verb.json,
             Verb::Snapshots(verb) => verb.json,
             Verb::List(verb) => verb.json,
             Verb::Find(verb) => verb.json,
+            Verb::Extract(verb) => verb.json,
             Verb::Check(verb) => verb.json,
             Verb::Info(verb) => verb.json,
             Verb::Key(Key::List(verb)) => verb.json,

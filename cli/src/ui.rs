@@ -37,9 +37,9 @@ impl Ui {
             .map_err(|error| stdout(&error))
     }
 
-    /// Prints a line of a summary, unless quiet.
+    /// Prints a line of a summary, unless quiet or asked for JSON, which has a document for it.
     pub(crate) fn summary(&self, text: impl AsRef<str>) -> Result<()> {
-        if self.quiet { Ok(()) } else { self.line(text) }
+        if self.quiet || self.json { Ok(()) } else { self.line(text) }
     }
 
     /// Prints a JSON document.

@@ -634,7 +634,7 @@ impl Diff {
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows has failed")]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -769,7 +769,7 @@ mod tests {
         memory.chunks.insert(leaf, whole);
         // A node that one parent describes rightly is refused below another that does not.
         let mut forest = Forest::default();
-        let mut silent = |leaf: Leaf<'_>| drop(leaf.entries.count());
+        let mut silent = |leaf: Leaf<'_>| leaf.entries.for_each(drop);
         assert!(forest.take(&mut memory, 0, &one, &mut silent).is_empty());
         let entry = Entry { key: b"zzz".to_vec(), value: leaf.encode() };
         let forged = Reference { tag: None, id: crate::id::ChunkId::new([9; 32]) };

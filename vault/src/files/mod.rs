@@ -7,8 +7,10 @@
 
 mod appledouble;
 mod folders;
+mod globs;
 mod names;
 mod placeholder;
+mod preview;
 mod target;
 mod walk;
 mod xattrs;
@@ -19,7 +21,9 @@ use std::io;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::KEY_MAX;
 
+pub use globs::Globs;
 pub use names::{collision_key, refuse};
+pub use preview::Preview;
 pub use target::{Attributes, Finished, Overwrite, Target, TargetFile, Unheld};
 pub use walk::{Entry, FileType, Totals, Unread, Walk};
 pub use xattrs::{Xattrs, is_volatile};

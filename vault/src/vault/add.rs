@@ -15,7 +15,7 @@ use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
 use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
 use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{self, Entry, FileType, ItemPath, Walk};
+use crate::files::{self, Entry, FileType, Globs, ItemPath, Walk};
 use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
@@ -63,6 +63,19 @@ pub struct AddOptions {
     pub seal: Seal,
     /// Folders that are left out, above all the vault's own.
     pub exclude: Vec<PathBuf>,
+    /// What is left out by its name or path, and not told of.
+    pub leave_out: Globs,
+}
+
+impl Seal {
+    /// Where an item goes, by whether its content says that it is a secret.
+    pub(super) fn compartment(self, is_secret: bool) -> Compartment {
+        match self {
+            Self::Always => Compartment::Sealed,
+            Self::ByContent if is_secret => Compartment::Sealed,
+            Self::ByContent | Self::Never => Compartment::General,
+        }
+    }
 }
 
 /// What an add stored.
@@ -131,7 +144,7 @@ pub fn add(
     vault.store.reclaim()?;
     vault.complete_copies()?;
     vault.refresh()?;
-    let totals = walk(paths, &options.exclude)?.totals();
+    let totals = walk_for(paths, options)?.totals();
     if let Some(left) = vault.store.space_left()?.filter(|&left| left < totals.bytes) {
         progress.tight(totals.bytes, left);
     }
@@ -148,6 +161,13 @@ pub fn add(
     }
     Err(Error::new(ErrorKind::Failed, "the medium gives back other bytes than were written")
         .hint("do not trust this drive; use another one"))
+}
+
+/// As [`walk`], without what is left out by its name.
+pub(super) fn walk_for(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
+    let mut walk = walk(paths, &options.exclude)?;
+    walk.leave_out(&options.leave_out);
+    Ok(walk)
 }
 
 /// Walks what is added: the inside of a folder, or several folders and files under their names.
@@ -193,13 +213,19 @@ struct Staged {
     bytes_new: u64,
 }
 
-#[derive(Default)]
-struct Summary {
-    kinds: BTreeMap<(Compartment, Kind), KindSummary>,
-    folders: u64,
-    links: u64,
-    left_out: Vec<LeftOut>,
-    bytes_read: u64,
+/// What a source holds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Per compartment and kind.
+    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
+    /// Folders.
+    pub folders: u64,
+    /// Links.
+    pub links: u64,
+    /// What is not stored, or only its name.
+    pub left_out: Vec<LeftOut>,
+    /// Bytes of content.
+    pub bytes_read: u64,
 }
 
 fn store_content(
@@ -213,7 +239,7 @@ fn store_content(
     let (earlier, earlier_packs) = load_earlier(vault, &options.source)?;
     let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
     let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
-    let walk = walk(paths, &options.exclude)?;
+    let walk = walk_for(paths, options)?;
     let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
         let (source, messages) = Source::new(general, sealed, options.seal);
         thread::scope(|scope| {
@@ -452,10 +478,7 @@ impl<'a> Adder<'a> {
 
     /// Where items go that are no secret.
     fn ordinary(&self) -> Compartment {
-        match self.options.seal {
-            Seal::Always => Compartment::Sealed,
-            Seal::ByContent | Seal::Never => Compartment::General,
-        }
+        self.options.seal.compartment(false)
     }
 
     /// The bundle the walk is in.

@@ -10,6 +10,7 @@ mod likeness;
 mod list;
 mod objects;
 mod pipeline;
+mod plan;
 mod remove;
 mod search;
 mod slots;
@@ -30,16 +31,17 @@ use crate::keys::{Bundle, Compartment, Role};
 use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
-pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add};
+pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
-pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
+pub use extract::{ExtractOptions, Extracted, FlatNames, Lost, cat, extract, preview};
 pub use handle::{Handle, HandlePrefix};
 pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
 pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
+pub use plan::plan;
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
