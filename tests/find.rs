@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::tree::set_mtime;
+use crate::support::tree::{files, set_mtime};
 use crate::support::{Bench, Ran};
 
 /// Three snapshots of `export`: `kept.txt` is in all of them, `changed.txt` has two contents,
@@ -156,6 +156,17 @@ fn a_part_of_a_handle_that_fits_several_items_is_told() {
     let told = bench.open(["cat", &twice[..5]]).ended_with(4);
     assert!(told.stderr.contains("several items"), "{}", told.stderr);
     assert!(told.stderr.contains(&format!("{twice} export:")), "{}", told.stderr);
+}
+
+#[test]
+fn what_is_lost_is_not_taken_for_what_is_not_there() {
+    let bench = bench();
+    for pack in files(&bench.path("v.icvault/packs")) {
+        fs::remove_file(pack).unwrap();
+    }
+    let lost = bench.open(["find", "kept"]).ended_with(21);
+    assert!(lost.stderr.contains("a part of a snapshot is lost"), "{}", lost.stderr);
+    bench.open(["cat", "i0000"]).ended_with(21);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod cli;
 mod fidelity;
 mod find;
+mod forms;
 mod journeys;
 mod kill;
 mod large;

@@ -233,7 +233,7 @@ fn tell(ui: &Ui, verb: &Extract, done: &Extracted) -> Result<Code> {
         (done.absent.len() as u64, "never in the export"),
         (done.lost.len() as u64, "lost"),
         (done.links_outside, "links that lead outside"),
-        (done.links_left_out, "links left out"),
+        (done.links_left_out, "left out, as links would lead elsewhere"),
     ] {
         if number > 0 {
             ui.summary(format!("{number} {text}"))?;
