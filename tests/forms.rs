@@ -114,6 +114,7 @@ fn a_dry_extract_says_what_the_extract_does() {
         let mut done = bench.open(args).ended_with(code).json();
         assert_eq!(planned["dry_run"].take(), true);
         assert_eq!(done["dry_run"].take(), false);
+        assert!(planned["unheld"].is_null() && !done["unheld"].take().is_null());
         assert_eq!(planned, done, "{extra:?}");
         done
     };

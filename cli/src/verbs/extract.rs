@@ -290,7 +290,13 @@ fn document(done: &Extracted, dry_run: bool) -> Value {
         "refused": done.refused.iter().map(|error| json!(error.to_string())).collect::<Value>(),
         "absent": done.absent.iter().map(path).collect::<Value>(),
         "lost": done.lost.iter().map(lost).collect::<Value>(),
-        "unheld": { "modes": modes, "mtimes": mtimes, "births": births, "xattrs": xattrs },
+        // Only writing tells.
+        "unheld": (!dry_run).then(|| json!({
+            "modes": modes,
+            "mtimes": mtimes,
+            "births": births,
+            "xattrs": xattrs,
+        })),
         "locked": done.locked,
     })
 }

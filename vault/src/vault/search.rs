@@ -2,7 +2,7 @@
 //!
 //! Snapshots of a source share most of their nodes, so each node is read once, and which snapshots
 //! an item is in comes from which of them lead to the leaf that names it. All that fits the name is
-//! held in memory, some 700 bytes an item.
+//! held in memory, some 800 bytes an item.
 
 use std::collections::BTreeMap;
 
