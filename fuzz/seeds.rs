@@ -169,6 +169,7 @@ fn snapshot() -> Record {
         tool: "icvault".into(),
         label: String::new(),
         counts: vec![count],
+        new: None,
         parent: Some(entry_id(1)),
         sealed: Some(chain::Sealed { trees: trees(Some(tag)), packs }),
         source: "Photos".into(),

@@ -8,6 +8,8 @@
 mod archive;
 mod cli;
 mod fidelity;
+mod find;
+mod forms;
 mod journeys;
 mod kill;
 mod large;

@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     /// List the items of a snapshot
     #[command(alias = "ls")]
     List(List),
+    /// Find items of all snapshots by name, date and kind
+    Find(Find),
     /// Write the bytes of an item to stdout
     Cat(Cat),
     /// Write items into a folder
@@ -64,6 +66,10 @@ pub(crate) enum Verb {
     /// List and change what opens the vault
     #[command(subcommand)]
     Key(Key),
+    /// Print a script that completes commands in a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
     /// Print the table of exit codes
     ExitCodes,
 }
@@ -90,7 +96,7 @@ pub(crate) struct Init {
 }
 
 #[derive(clap::Args)]
-#[command(group = ArgGroup::new("seal").multiple(false))]
+#[command(group = ArgGroup::new("seal").multiple(false), after_help = ADDING)]
 pub(crate) struct Add {
     /// What to store: the inside of a folder, or several folders and files under their names; - for
     /// a tar archive on stdin
@@ -112,6 +118,18 @@ pub(crate) struct Add {
     /// Remove what was added, once it was read back from the medium and compared
     #[arg(long)]
     pub(crate) remove_source: bool,
+    /// Leave out what this fits: *.tmp, cache, Photos/**/*.mov; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// The time of the export, for one that was made earlier [else now]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) time: Option<String>,
+    /// Say what would be stored, and store nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Tell what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// How hard to compress
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=19))]
@@ -119,30 +137,45 @@ pub(crate) struct Add {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = DATES)]
 pub(crate) struct Snapshots {
     /// Of this source only
     #[arg(long)]
     pub(crate) source: Option<String>,
+    /// Added on this DATE or later
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Added on this DATE or earlier
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
+/// How DATE and GLOB are written.
+const ADDING: &str = "GLOB is compared with the last name, or with the path below the source when \
+    it holds a /; * and ? stop at a /, ** does not. DATE is 2026-09-14 (its beginning), \
+    2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
+
 /// How SNAPSHOT and ITEM are written.
 const NAMING: &str = "SNAPSHOT is a SOURCE (its newest), SOURCE~N (N before that), latest, the first \
-    digits of an id (four or more), or @DATE (the newest at or before). ITEM is a path in the newest \
-    snapshot that has it, or SNAPSHOT:PATH.";
+    digits of an id (four or more), or @DATE (the newest at or before). ITEM is a path or a handle \
+    (as `find` and `list -l` print it, or its first five characters) in the newest snapshot that \
+    has it, or SNAPSHOT:ITEM.";
+/// How DATE is written.
+const DATES: &str = "DATE is 2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
 
 #[derive(clap::Args)]
 #[command(after_help = NAMING)]
 pub(crate) struct List {
-    /// SNAPSHOT, SNAPSHOT:PATH or a path [the newest of every source]
+    /// SNAPSHOT, SNAPSHOT:ITEM or ITEM [the newest of every source]
     pub(crate) item: Option<OsString>,
-    /// Mode, size, time, compartment and kind as well
+    /// Mode, size, time, compartment, kind and handle as well
     #[arg(short, long)]
     pub(crate) long: bool,
-    /// All levels, as always
-    #[arg(short, long, hide = true)]
+    /// All levels, as without it
+    #[arg(short, long)]
     pub(crate) recursive: bool,
     /// One level only
     #[arg(short = '1', long, conflicts_with = "recursive")]
@@ -150,6 +183,9 @@ pub(crate) struct List {
     /// Items of this kind only
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
+    /// By name, largest first or newest first; the latter two hold a whole snapshot in memory
+    #[arg(long, value_name = "BY", default_value = "name")]
+    pub(crate) sort: Sort,
     /// Paths as they are, each ended by a zero byte
     #[arg(short = '0', long, conflicts_with_all = ["long", "json"])]
     pub(crate) null: bool,
@@ -158,10 +194,62 @@ pub(crate) struct List {
     pub(crate) json: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Name,
+    Size,
+    Time,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = DATES)]
+pub(crate) struct Find {
+    /// Parts of the path in any case, all of which it must have
+    pub(crate) term: Vec<String>,
+    /// Items of this kind only
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Items of this type only; `missing` was not given by the export
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) item_type: Option<Type>,
+    /// Items of this source only
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Items of this snapshot only, as it has them
+    #[arg(long = "in", value_name = "SNAPSHOT")]
+    pub(crate) within: Option<OsString>,
+    /// Modified on this DATE or later
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Modified on this DATE or earlier
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+    /// Every version of an item, not the newest only
+    #[arg(long)]
+    pub(crate) all_versions: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Type {
+    File,
+    Folder,
+    Link,
+    Missing,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
 #[derive(clap::Args)]
 #[command(after_help = NAMING)]
 pub(crate) struct Cat {
-    /// A file: PATH or SNAPSHOT:PATH
+    /// A file: ITEM or SNAPSHOT:ITEM
     pub(crate) item: OsString,
     /// Show a sealed item on the terminal
     #[arg(long)]
@@ -171,7 +259,7 @@ pub(crate) struct Cat {
 #[derive(clap::Args)]
 #[command(after_help = NAMING)]
 pub(crate) struct Extract {
-    /// PATH, SNAPSHOT or SNAPSHOT:PATH [the newest of every source]
+    /// ITEM, SNAPSHOT or SNAPSHOT:ITEM [the newest of every source]
     pub(crate) item: Vec<OsString>,
     /// The folder to write into; - for one file to stdout
     #[arg(short, long, value_name = "DIR")]
@@ -179,6 +267,15 @@ pub(crate) struct Extract {
     /// What happens to files that are there already
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(crate) overwrite: Overwrite,
+    /// Say what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// All files into one folder; equal names get a number, links are left out
+    #[arg(long)]
+    pub(crate) flat: bool,
+    /// Tell what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     /// With -o -: write a sealed item to the terminal
     #[arg(long)]
     pub(crate) reveal: bool,
@@ -293,8 +390,11 @@ impl Args {
     /// Whether the verb was asked for JSON.
     pub(crate) fn json(&self) -> bool {
         match &self.verb {
+            Verb::Add(verb) => verb.json,
             Verb::Snapshots(verb) => verb.json,
             Verb::List(verb) => verb.json,
+            Verb::Find(verb) => verb.json,
+            Verb::Extract(verb) => verb.json,
             Verb::Check(verb) => verb.json,
             Verb::Info(verb) => verb.json,
             Verb::Key(Key::List(verb)) => verb.json,
@@ -312,6 +412,18 @@ impl Args {
         self.identity.clone().or_else(|| variable("ICVAULT_IDENTITY").map(PathBuf::from))
     }
 }
+
+/// What is read of the environment, as the manual tells it.
+pub(crate) const VARIABLES: [(&str, &str); 8] = [
+    ("ICVAULT_VAULT", "The vault's folder, when -V names none."),
+    ("ICVAULT_IDENTITY", "A file with AGE-SECRET-KEY lines, when -i names none."),
+    ("ICVAULT_PASSPHRASE_FILE", "A file whose first line is the passphrase."),
+    ("ICVAULT_PASSPHRASE_FD", "The number of an open descriptor to read the passphrase from."),
+    ("ICVAULT_PASSPHRASE_COMMAND", "A command for the shell that prints the passphrase."),
+    ("ICVAULT_NEW_PASSPHRASE_FILE", "A file whose first line is the passphrase of a new slot."),
+    ("ICVAULT_STATE", "The folder for what is remembered of vaults outside of them."),
+    ("NO_COLOR", "When set, help is printed without colours; nothing else has any."),
+];
 
 /// Where a passphrase comes from when nobody is asked.
 pub(crate) enum PassphraseSource {

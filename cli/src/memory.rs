@@ -3,7 +3,8 @@
 //! on it can tell.
 //!
 //! ```text
-//! FOLDER/VAULT-ID.json   {"fingerprint": hex, "head_number": 4, "head_id": hex}, mode 0600
+//! FOLDER/VAULT-ID.json   {"fingerprint": hex, "head_number": 4, "head_id": hex}, mode 0600; once
+//!                        the vault was checked also "last_check": {"time", "code", "read_data"}
 //! ```
 
 use std::fs::{self, DirBuilder, File};
@@ -13,7 +14,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vault::id::{EntryId, VaultId, hex, unhex};
-use vault::vault::HeadInfo;
 
 use crate::args;
 
@@ -23,6 +23,18 @@ pub(crate) struct Known {
     pub(crate) fingerprint: [u8; 32],
     pub(crate) head_number: u64,
     pub(crate) head: EntryId,
+    pub(crate) last_check: Option<LastCheck>,
+}
+
+/// What the last check with a key came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastCheck {
+    /// Nanoseconds since 1970 UTC.
+    pub(crate) time: i64,
+    /// The exit code.
+    pub(crate) code: u8,
+    /// Whether every byte was read.
+    pub(crate) read_data: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +42,8 @@ struct File1 {
     fingerprint: String,
     head_number: u64,
     head_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_check: Option<LastCheck>,
 }
 
 /// The folder for it, if this computer has a place.
@@ -56,25 +70,22 @@ impl Memory {
                 fingerprint: unhex(&file.fingerprint)?,
                 head_number: file.head_number,
                 head: EntryId::parse(&file.head_id)?,
+                last_check: file.last_check,
             })
         });
         known.map(Some).ok_or_else(|| io::Error::other("not what icvault wrote there"))
     }
 
     /// Remembers a vault's state in the place of an earlier one; returns whether there is a place.
-    pub(crate) fn remember(
-        &self,
-        vault: VaultId,
-        fingerprint: [u8; 32],
-        head: &HeadInfo,
-    ) -> io::Result<bool> {
+    pub(crate) fn remember(&self, vault: VaultId, known: &Known) -> io::Result<bool> {
         let Some(path) = self.file(vault) else { return Ok(false) };
         let folder = path.parent().unwrap_or(Path::new("."));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let file = File1 {
-            fingerprint: hex(&fingerprint),
-            head_number: head.number,
-            head_id: head.id.to_string(),
+            fingerprint: hex(&known.fingerprint),
+            head_number: known.head_number,
+            head_id: known.head.to_string(),
+            last_check: known.last_check,
         };
         let mut text = serde_json::to_string(&file).map_err(io::Error::other)?;
         text.push('\n');

@@ -5,11 +5,11 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{Span, Timestamp, ToSpan as _};
 use vault::ErrorKind;
 use vault::files::ItemPath;
 use vault::keys::{Compartment, Role};
-use vault::vault::{Item, SnapshotInfo, Spec, Vault, find};
+use vault::vault::{HandlePrefix, Item, Query, SnapshotInfo, Spec, Vault, find, search};
 
 use crate::errors::{Code, Failure, Result};
 
@@ -49,8 +49,8 @@ pub(crate) fn source(name: &str) -> String {
     if name.is_empty() { stem.to_owned() } else { name.to_owned() }
 }
 
-/// What `SNAPSHOT[:PATH]` or `PATH` means. A path in the newest snapshot of a source goes first, then
-/// a snapshot, then a path in an older one.
+/// What `SNAPSHOT[:ITEM]` or `ITEM` means. A path in the newest snapshot of a source goes first, then
+/// a snapshot, then a path in an older one, then a handle.
 pub(crate) fn resolve(vault: &Vault, text: &OsStr) -> Result<Found> {
     let bytes = text.as_bytes();
     let path = ItemPath::parse_display(bytes).ok();
@@ -76,6 +76,9 @@ pub(crate) fn resolve(vault: &Vault, text: &OsStr) -> Result<Found> {
                 return Ok(Found { info, item: Some(item) });
             }
         }
+    }
+    if let Some(found) = by_handle(vault, bytes, None)? {
+        return Ok(found);
     }
     let shown = crate::ui::plain(bytes);
     // A colon ends the date, or stands in its time.
@@ -107,6 +110,57 @@ fn unambiguous(mut found: Vec<Found>, path: &ItemPath) -> Result<Option<Found>> 
         .hint(format!("which one: {}", names.join("  "))))
 }
 
+/// The item of this handle, in that snapshot or in the newest that has it; none when the text is no
+/// handle of an item.
+fn by_handle(vault: &Vault, text: &[u8], within: Option<&SnapshotInfo>) -> Result<Option<Found>> {
+    let Some(prefix) = std::str::from_utf8(text).ok().and_then(HandlePrefix::parse) else {
+        return Ok(None);
+    };
+    let snapshots = match within {
+        Some(info) => vec![info.clone()],
+        // What is still there is found without the older ones; only a part of a handle may be
+        // the beginning of another one too.
+        None if prefix.is_whole() => vault.newest()?.into_values().collect(),
+        None => vault.snapshots()?,
+    };
+    let is_all = within.is_some() || !prefix.is_whole();
+    let query = Query { handle: Some(prefix), ..Query::default() };
+    if let Some(found) = the_only(vault, &snapshots, &query)? {
+        return Ok(Some(found));
+    }
+    if is_all { Ok(None) } else { the_only(vault, &vault.snapshots()?, &query) }
+}
+
+/// The only item that fits, in the last of the snapshots that has it.
+fn the_only(vault: &Vault, snapshots: &[SnapshotInfo], query: &Query) -> Result<Option<Found>> {
+    let found = search(vault, snapshots, query)?;
+    match found.items.as_slice() {
+        [] => found.lost.into_iter().next().map_or(Ok(None), |error| Err(error.into())),
+        [only] => {
+            let Some(info) = snapshots.get(only.last) else { return Ok(None) };
+            let item = find(vault, info, &only.path)?;
+            Ok(item.map(|item| Found { info: info.clone(), item: Some(item) }))
+        }
+        several => {
+            let names = several.iter().map(|item| {
+                let handle = item.handle.map(|handle| handle.to_string()).unwrap_or_default();
+                format!("{handle} {}:{}", item.source, item.path)
+            });
+            let message = "several items have a handle that begins so";
+            let hint = format!("which one: {}", names.collect::<Vec<_>>().join("  "));
+            Err(Failure::new(Code::NotFound, message).hint(hint))
+        }
+    }
+}
+
+/// The snapshot that `text` means.
+pub(crate) fn whole_snapshot(vault: &Vault, text: &OsStr) -> Result<SnapshotInfo> {
+    snapshot(vault, text.as_bytes())?.ok_or_else(|| {
+        let shown = crate::ui::plain(text.as_bytes());
+        Failure::new(Code::NotFound, format!("no such snapshot: {shown}")).hint("icvault snapshots")
+    })
+}
+
 /// A snapshot, or an item of one. Both parts may hold a colon; the longest name of a snapshot wins.
 fn in_snapshot(vault: &Vault, bytes: &[u8]) -> Result<Option<Found>> {
     if let Some(info) = snapshot(vault, bytes)? {
@@ -120,9 +174,13 @@ fn in_snapshot(vault: &Vault, bytes: &[u8]) -> Result<Option<Found>> {
         if path.is_empty() {
             return Ok(Some(Found { info, item: None }));
         }
-        let path = ItemPath::parse_display(path)?;
+        let text = path;
+        let path = ItemPath::parse_display(text)?;
         if let Some(item) = find(vault, &info, &path)? {
             return Ok(Some(Found { info, item: Some(item) }));
+        }
+        if let Some(found) = by_handle(vault, text, Some(&info))? {
+            return Ok(Some(found));
         }
         let mut message = format!("not in that snapshot: {path}");
         if info.snapshot.sealed.is_some() && !vault.role().reads(Compartment::Sealed) {
@@ -175,19 +233,54 @@ fn spec(vault: &Vault, name: &str) -> Option<Spec> {
 /// The last moment that a date means, in nanoseconds since 1970: a day's end in the person's own
 /// time zone, or the moment itself.
 fn moment(text: &str) -> Option<i64> {
+    let is_day_or_finer = text.len() >= "2026-09-14".len();
+    is_day_or_finer.then(|| span(text)).flatten().map(|(_, end)| end)
+}
+
+/// The first and the last moment of a year, a month or a day in the person's own time zone, or
+/// twice the moment that is given.
+fn span(text: &str) -> Option<(i64, i64)> {
     let here = TimeZone::system();
-    let time = if text.len() == "2026-09-14".len() {
-        let day: Date = text.parse().ok()?;
-        let next = day.tomorrow().ok()?.to_zoned(here).ok()?;
-        next.timestamp().checked_sub(1.nanosecond()).ok()?
-    } else if let Ok(time) = text.parse::<Timestamp>() {
-        time
-    } else {
-        text.parse::<DateTime>().ok()?.to_zoned(here).ok()?.timestamp()
+    let period = |first: String, length: Span| {
+        let first: Date = first.parse().ok()?;
+        let next = first.checked_add(length).ok()?;
+        let start = first.to_zoned(here.clone()).ok()?.timestamp();
+        let end = next.to_zoned(here.clone()).ok()?.timestamp();
+        Some((nanoseconds(start)?, nanoseconds(end.checked_sub(1.nanosecond()).ok()?)?))
     };
-    // Until 2262; what is later is after every snapshot as well.
-    let nanoseconds = time.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
-    i64::try_from(nanoseconds).ok()
+    match text.len() {
+        4 => period(format!("{text}-01-01"), 1.year()),
+        7 => period(format!("{text}-01"), 1.month()),
+        10 => period(text.to_owned(), 1.day()),
+        _ => {
+            let time = match text.parse::<Timestamp>() {
+                Ok(time) => time,
+                Err(_) => text.parse::<DateTime>().ok()?.to_zoned(here).ok()?.timestamp(),
+            };
+            let time = nanoseconds(time)?;
+            Some((time, time))
+        }
+    }
+}
+
+/// Until 2262; what is later is after everything as well.
+fn nanoseconds(time: Timestamp) -> Option<i64> {
+    i64::try_from(time.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into())).ok()
+}
+
+/// The first moment of what `--since` was given and the last one of what `--until` was.
+pub(crate) fn period(
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<(Option<i64>, Option<i64>)> {
+    let parse = |text: &str| {
+        span(text).ok_or_else(|| {
+            Failure::usage(format!("not a date: {text}"))
+                .hint("2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z")
+        })
+    };
+    let since = since.map(parse).transpose()?.map(|(start, _)| start);
+    Ok((since, until.map(parse).transpose()?.map(|(_, end)| end)))
 }
 
 #[cfg(test)]
@@ -226,5 +319,21 @@ mod tests {
         for wrong in ["", "yesterday", "2026-13-01", "2026-09-14:Notes"] {
             assert_eq!(moment(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_period_has_a_first_and_a_last_moment() {
+        let of = |text: &str| span(text).unwrap();
+        assert_eq!(of("2026").0, of("2026-01-01").0);
+        assert_eq!(of("2026").1, of("2026-12-31").1);
+        assert_eq!(of("2024-02").1, of("2024-02-29").1);
+        assert_eq!(of("2024-02-29").1, of("2024-03-01").0 - 1);
+        assert_eq!(of("1970-01-01T00:00:01Z"), (1_000_000_000, 1_000_000_000));
+        for wrong in ["", "26", "20x6", "2026-13", "2026-02-30", "2026-9-14", "tomorrow"] {
+            assert_eq!(span(wrong), None, "{wrong}");
+        }
+        // A year is no name of a snapshot.
+        assert_eq!(moment("2026"), None);
+        assert!(period(Some("2026"), Some("soon")).is_err());
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use vault::ErrorKind;
 use vault::format::SCRYPT_LOG_N_MAX;
-use vault::id::hex;
+use vault::id::{VaultId, hex};
 use vault::store::{FolderStore, Store};
 use vault::vault::{OpenOptions, Randomness, Unlock, Vault, read_marker, slots};
 
 use crate::args::Args;
 use crate::errors::{Code, Failure, Result};
-use crate::memory::{Known, Memory};
+use crate::memory::{Known, LastCheck, Memory};
 use crate::secrets::{self, Passphrase};
 use crate::ui::{self, Ui};
 
@@ -176,10 +176,28 @@ impl Session {
                 return;
             }
         }
-        match self.memory.remember(id, fingerprint, &head) {
-            Ok(true) => {
-                self.known = Some(Known { fingerprint, head_number: head.number, head: head.id });
-            }
+        let last_check = self.known.as_ref().and_then(|known| known.last_check);
+        let known = Known { fingerprint, head_number: head.number, head: head.id, last_check };
+        self.keep(ui, id, known);
+    }
+
+    /// What the last check came to, as far as this computer knows.
+    pub(crate) fn last_check(&self) -> Option<LastCheck> {
+        self.known.as_ref().and_then(|known| known.last_check)
+    }
+
+    /// Remembers what a check came to; not of other keys than the ones that are known.
+    pub(crate) fn remember_check(&mut self, ui: &Ui, check: LastCheck) {
+        let fingerprint = self.vault.fingerprint();
+        let known = self.known.clone().filter(|known| known.fingerprint == fingerprint);
+        if let Some(known) = known {
+            self.keep(ui, self.vault.id(), Known { last_check: Some(check), ..known });
+        }
+    }
+
+    fn keep(&mut self, ui: &Ui, id: VaultId, known: Known) {
+        match self.memory.remember(id, &known) {
+            Ok(true) => self.known = Some(known),
             Ok(false) => ui.detail("no home folder, so nothing of this vault is remembered here"),
             Err(error) => ui.detail(format!("remembering the vault's state: {error}")),
         }

@@ -37,14 +37,19 @@ impl Ui {
             .map_err(|error| stdout(&error))
     }
 
-    /// Prints a line of a summary, unless quiet.
+    /// Prints a line of a summary, unless quiet or asked for JSON, which has a document for it.
     pub(crate) fn summary(&self, text: impl AsRef<str>) -> Result<()> {
-        if self.quiet { Ok(()) } else { self.line(text) }
+        if self.quiet || self.json { Ok(()) } else { self.line(text) }
     }
 
     /// Prints a JSON document.
     pub(crate) fn json(&self, value: &Value) -> Result<()> {
         self.line(json_text(value))
+    }
+
+    /// Prints a JSON document that is an array, member by member.
+    pub(crate) fn json_array(&self) -> JsonArray<'_> {
+        JsonArray { ui: self, is_empty: true }
     }
 
     /// Prints bytes as they are.
@@ -65,6 +70,13 @@ impl Ui {
     /// The way out of what was warned of.
     pub(crate) fn hint(&self, text: impl AsRef<str>) {
         self.say("hint", text.as_ref());
+    }
+
+    /// Counts what was printed, for who looks on.
+    pub(crate) fn tally(&self, text: impl AsRef<str>) {
+        if !self.quiet && !self.json {
+            tell(&escape(text.as_ref()));
+        }
     }
 
     /// Something for who wants to know more.
@@ -116,6 +128,26 @@ impl Ui {
         let bar = ProgressBar::with_draw_target(None, target);
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar { bar, items: AtomicU64::new(0), quiet: hidden }
+    }
+}
+
+/// An array that was begun; a member a line.
+pub(crate) struct JsonArray<'u> {
+    ui: &'u Ui,
+    is_empty: bool,
+}
+
+impl JsonArray<'_> {
+    /// Prints the next member.
+    pub(crate) fn push(&mut self, value: &Value) -> Result<()> {
+        let before = if std::mem::replace(&mut self.is_empty, false) { "[" } else { ",\n" };
+        self.ui.bytes(before.as_bytes())?;
+        self.ui.bytes(json_text(value).as_bytes())
+    }
+
+    /// Ends the array.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.ui.line(if self.is_empty { "[]" } else { "]" })
     }
 }
 
@@ -278,6 +310,20 @@ pub(crate) fn moment(nanoseconds: i64) -> String {
         Ok(time) => time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
         Err(_) => "?".to_owned(),
     }
+}
+
+/// How long ago a moment was, in whole days.
+pub(crate) fn age(nanoseconds: i64, now: i64) -> String {
+    match days(nanoseconds, now) {
+        0 => "less than a day".to_owned(),
+        days => count(days, "day"),
+    }
+}
+
+/// The whole days from a moment to `now`; none when it is still to come.
+pub(crate) fn days(nanoseconds: i64, now: i64) -> u64 {
+    const DAY: u64 = 86_400_000_000_000;
+    u64::try_from(now.saturating_sub(nanoseconds)).unwrap_or(0) / DAY
 }
 
 /// A moment for JSON: RFC 3339 in UTC.

@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 use crate::chunk::Reference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format;
-use crate::id::{ChunkId, EntryId, MacKey, PackId, PackTag, TableId, VaultId, hex};
+use crate::id::{self, ChunkId, EntryId, MacKey, PackId, PackTag, TableId, VaultId, hex};
 use crate::keys::Compartment;
 use crate::pack::Place;
 use crate::wire::{self, Head, Malformed, Reader, Refusal};
@@ -85,6 +85,9 @@ pub struct Snapshot {
     pub label: String,
     /// Items and bytes per compartment and kind.
     pub counts: Vec<Count>,
+    /// Files of which something was not in the vault before, and bytes of them that were not;
+    /// none where the writer did not say.
+    pub new: Option<(u64, u64)>,
     /// The source's snapshot before.
     pub parent: Option<EntryId>,
     /// What is sealed, if anything is.
@@ -209,6 +212,8 @@ struct WireSlot {
 
 #[derive(Serialize, Deserialize)]
 struct WireSnapshot {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<(u64, u64)>,
     host: String,
     tool: String,
     label: String,
@@ -434,6 +439,7 @@ impl Snapshot {
             tool: self.tool.clone(),
             label: self.label.clone(),
             counts: self.counts.iter().map(count).collect(),
+            new: self.new,
             parent: self.parent.map(|parent| buf(parent.bytes())),
             sealed: self.sealed.as_ref().map(sealed),
             source: self.source.clone(),
@@ -474,6 +480,7 @@ impl Snapshot {
             tool: wire.tool,
             label: wire.label,
             counts: wire.counts.into_iter().map(count).collect::<Result<_, Malformed>>()?,
+            new: wire.new,
             parent: wire.parent.map(|id| array(&id).map(EntryId::new)).transpose()?,
             sealed: wire.sealed.map(sealed).transpose()?,
             source: wire.source,
@@ -641,16 +648,8 @@ impl Heads {
 
 /// A short code by which a person remembers a head (spec 12).
 pub fn head_code(key: &MacKey, number: u64, id: EntryId) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let [a, b, c, d, e, ..] = key.mac(&[id.bytes()]);
-    let bits = u64::from_le_bytes([e, d, c, b, a, 0, 0, 0]);
-    let digit = |place: u32| {
-        let shift = 35_u32.saturating_sub(place.saturating_mul(5));
-        let value = usize::try_from((bits >> shift) & 31).unwrap_or_default();
-        ALPHABET.get(value).map_or('0', |&digit| char::from(digit))
-    };
-    let first: String = (0..4).map(digit).collect();
-    let second: String = (4..8).map(digit).collect();
+    let letters = id::letters(&key.mac(&[id.bytes()]));
+    let (first, second) = letters.split_at(4);
     format!("{number}-{first}-{second}")
 }
 
@@ -681,6 +680,7 @@ mod tests {
                 items: 1,
                 bytes: 2,
             }],
+            new: Some((1, 2)),
             parent: None,
             sealed: Some(Sealed {
                 trees: Trees { facts: root(1, Some(tag)), whereabouts: root(2, Some(tag)) },

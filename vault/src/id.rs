@@ -94,6 +94,17 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// The first 40 bits of a MAC as eight characters of the alphabet of spec 5.
+pub fn letters(mac: &[u8; 32]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let bits = mac.iter().take(5).fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
+    let digit = |place: u32| {
+        let value = usize::try_from(bits >> (35 - place * 5) & 31).unwrap_or_default();
+        ALPHABET.get(value).map_or('0', |&digit| char::from(digit))
+    };
+    (0..8).map(digit).collect()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $size:expr) => {
         $(#[$doc])*
@@ -172,6 +183,18 @@ mod tests {
             assert_eq!(unhex::<2>(wrong), None, "{wrong}");
         }
         assert_eq!(hex(&[0, 255, 0x1a]), "00ff1a");
+    }
+
+    #[test]
+    fn letters_are_the_first_40_bits() {
+        let mac = |first: [u8; 5]| {
+            let mut mac = [0xFF; 32];
+            mac[..5].copy_from_slice(&first);
+            mac
+        };
+        assert_eq!(letters(&mac([0; 5])), "00000000");
+        assert_eq!(letters(&mac([0xFF; 5])), "ZZZZZZZZ");
+        assert_eq!(letters(&mac([0x08, 0, 0, 0, 0x02])), "10000002");
     }
 
     #[test]

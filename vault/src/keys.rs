@@ -244,6 +244,14 @@ impl Bundle {
         self.derive("icvault head code", Compartment::Index, self.secret(Compartment::Index))
     }
 
+    /// Handles of items, where the role reads the compartment. The sealed secret makes those of
+    /// sealed items, so that a role that cannot read a name cannot confirm a guess of it either.
+    pub fn handle_key(&self, compartment: Compartment) -> Option<MacKey> {
+        let holding = self.holding(compartment);
+        let (secret, _) = holding.private.as_ref()?;
+        Some(self.derive("icvault handle", compartment, &secret.0))
+    }
+
     fn holding(&self, compartment: Compartment) -> &Holding {
         match compartment {
             Compartment::Index => &self.index,
@@ -431,6 +439,8 @@ mod tests {
         assert!(everyday.identity(Compartment::Sealed).is_none());
         assert!(!everyday.encode().contains("sealed secret"));
         assert!(everyday.for_slot(Role::Full, "", 5).is_none());
+        assert!(everyday.handle_key(Compartment::General).is_some());
+        assert!(everyday.handle_key(Compartment::Sealed).is_none());
     }
 
     #[test]
@@ -460,6 +470,7 @@ mod tests {
             keys.push(probe(bundle.cut_key(compartment)));
             keys.push(probe(bundle.tree_key(compartment)));
             keys.push(probe(bundle.pack_mac_key(compartment)));
+            keys.push(probe(bundle.handle_key(compartment).unwrap()));
         }
         let count = keys.len();
         keys.sort_unstable();

@@ -3,12 +3,13 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::chunk::Reference;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format;
 use crate::id::MacKey;
 use crate::wire::{self, Malformed};
@@ -172,6 +173,17 @@ struct Expected {
     above: Option<Vec<u8>>,
 }
 
+const NOT_AS_SAID: &str = "a node that is not what its parent says";
+
+impl Expected {
+    /// Whether a node with this level and these first and last keys is meant.
+    fn fits(&self, level: u8, ends: Option<&(Vec<u8>, Vec<u8>)>) -> bool {
+        let Some((first, last)) = ends else { return false };
+        let is_above = self.above.as_ref().is_none_or(|above| first > above);
+        level == self.level && is_above && *last == self.last_key
+    }
+}
+
 struct Node {
     level: u8,
     entries: Vec<Entry>,
@@ -185,12 +197,12 @@ fn read(nodes: &mut impl Nodes, child: &Child) -> Result<Node> {
     if version != format::VERSION || level > format::LEVELS_MAX {
         return refuse("a node of another version");
     }
-    let (pairs, rest) = fields.as_chunks::<2>();
-    if !rest.is_empty() {
+    if !fields.len().is_multiple_of(2) {
         return refuse("a key without a value");
     }
-    let entry = |[key, value]: &[ByteBuf; 2]| Entry { key: key.to_vec(), value: value.to_vec() };
-    let entries: Vec<Entry> = pairs.iter().map(entry).collect();
+    let mut fields = fields.into_iter().map(ByteBuf::into_vec);
+    let pairs = std::iter::from_fn(|| fields.next().zip(fields.next()));
+    let entries: Vec<Entry> = pairs.map(|(key, value)| Entry { key, value }).collect();
     let over = |entry: &Entry| {
         entry.key.is_empty()
             || entry.key.len() > format::KEY_MAX
@@ -203,13 +215,10 @@ fn read(nodes: &mut impl Nodes, child: &Child) -> Result<Node> {
         return refuse("keys out of order");
     }
     if let Some(expected) = &child.expected {
-        let first_is_above = match (&expected.above, entries.first()) {
-            (Some(above), Some(first)) => first.key > *above,
-            (_, first) => first.is_some(),
-        };
-        let last_is_right = entries.last().is_some_and(|last| last.key == expected.last_key);
-        if level != expected.level || !first_is_above || !last_is_right {
-            return refuse("a node that is not what its parent says");
+        let key = |entry: Option<&Entry>| entry.map(|entry| entry.key.clone());
+        let ends = key(entries.first()).zip(key(entries.last()));
+        if !expected.fits(level, ends.as_ref()) {
+            return refuse(NOT_AS_SAID);
         }
     } else if entries.is_empty() && level > 0 {
         return refuse("an empty node");
@@ -256,6 +265,12 @@ impl Range {
         Self { walker: Walker::new(root), from: from.to_vec() }
     }
 
+    /// Goes on with the first key of at least `from`, which must not be below a key it gave.
+    pub fn seek(&mut self, from: &[u8]) {
+        self.from.clear();
+        self.from.extend_from_slice(from);
+    }
+
     /// The next key and value.
     ///
     /// # Errors
@@ -276,6 +291,173 @@ impl Range {
                 Some(Step::Entry { .. }) => return Ok(self.walker.take()),
             }
         }
+    }
+}
+
+/// Several trees of one compartment. Each node is read once, however many of the trees share it.
+#[derive(Default)]
+pub struct Forest {
+    nodes: Vec<Known>,
+    numbers: HashMap<Reference, usize>,
+}
+
+/// A node that was read, without its entries.
+struct Known {
+    level: u8,
+    /// The first and the last key; none in an empty node.
+    ends: Option<(Vec<u8>, Vec<u8>)>,
+    children: Vec<usize>,
+    /// The trees it is the root of.
+    trees: Vec<usize>,
+}
+
+/// An entry of a leaf, as [`Forest::take`] gives it.
+pub struct Leaf<'a> {
+    /// The leaf's place in what [`Forest::presence`] gives.
+    pub number: usize,
+    /// The keys and values; a taker may move them out.
+    pub entries: &'a mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>,
+}
+
+impl Forest {
+    /// Takes the tree with this number, and calls `each` with every leaf that no tree before had.
+    /// What cannot be read is passed over; returns why.
+    pub fn take(
+        &mut self,
+        nodes: &mut impl Nodes,
+        tree: usize,
+        root: &Reference,
+        each: &mut impl FnMut(Leaf<'_>),
+    ) -> Vec<Error> {
+        let mut errors = Vec::new();
+        let mut waiting = vec![(Child { reference: *root, expected: None }, None)];
+        while let Some((child, parent)) = waiting.pop() {
+            let number = self.known(&child).unwrap_or_else(|| {
+                let node = read(nodes, &child)?;
+                Ok(self.insert(&child, node, &mut waiting, &mut errors, each))
+            });
+            match number {
+                Ok(number) => self.link(parent, number, tree),
+                Err(error) => errors.push(error),
+            }
+        }
+        errors
+    }
+
+    /// In which of the trees each node is, by its number.
+    pub fn presence(&self) -> Vec<Presence> {
+        let mut found: Vec<Presence> = Vec::new();
+        for node in &self.nodes {
+            let mut own = Presence::default();
+            node.trees.iter().for_each(|&tree| own.insert(tree));
+            found.push(own);
+        }
+        // A node is in every tree that its parents are in, and they are of higher levels.
+        let mut order: Vec<(usize, &Known)> = self.nodes.iter().enumerate().collect();
+        order.sort_by_key(|(_, node)| std::cmp::Reverse(node.level));
+        for (number, node) in order {
+            let own = found.get(number).cloned().unwrap_or_default();
+            for &child in &node.children {
+                if let Some(child) = found.get_mut(child) {
+                    child.union(&own);
+                }
+            }
+        }
+        found
+    }
+
+    /// The number of a node that was read before; refused where it is not what this parent says.
+    fn known(&self, child: &Child) -> Option<Result<usize>> {
+        let number = *self.numbers.get(&child.reference)?;
+        let node = self.nodes.get(number)?;
+        let fits = match &child.expected {
+            Some(expected) => expected.fits(node.level, node.ends.as_ref()),
+            None => true,
+        };
+        Some(if fits { Ok(number) } else { Err(Malformed::new(NOT_AS_SAID, 0).into()) })
+    }
+
+    /// Notes that a node is below its parent or, without one, a tree's root.
+    fn link(&mut self, parent: Option<usize>, number: usize, tree: usize) {
+        if let Some(node) = self.nodes.get_mut(parent.unwrap_or(number)) {
+            match parent {
+                Some(_) => node.children.push(number),
+                None => node.trees.push(tree),
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        child: &Child,
+        node: Node,
+        waiting: &mut Vec<(Child, Option<usize>)>,
+        errors: &mut Vec<Error>,
+        each: &mut impl FnMut(Leaf<'_>),
+    ) -> usize {
+        let number = self.nodes.len();
+        let key = |entry: Option<&Entry>| entry.map(|entry| entry.key.clone());
+        let ends = key(node.entries.first()).zip(key(node.entries.last()));
+        let (children, trees) = (Vec::new(), Vec::new());
+        self.nodes.push(Known { level: node.level, ends, children, trees });
+        self.numbers.insert(child.reference, number);
+        if node.level == 0 {
+            let mut entries = node.entries.into_iter().map(|entry| (entry.key, entry.value));
+            each(Leaf { number, entries: &mut entries });
+            return number;
+        }
+        let above = child.expected.as_ref().and_then(|expected| expected.above.as_deref());
+        for position in (0..node.entries.len()).rev() {
+            match node.child(position, above) {
+                Ok(child) => waiting.push((child, Some(number))),
+                Err(error) => errors.push(error),
+            }
+        }
+        number
+    }
+}
+
+/// A set of trees of a [`Forest`], by their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence(Vec<u64>);
+
+impl Presence {
+    /// Takes a tree into the set.
+    pub fn insert(&mut self, tree: usize) {
+        let word = tree / 64;
+        if self.0.len() <= word {
+            self.0.resize(word.saturating_add(1), 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << (tree % 64);
+        }
+    }
+
+    /// Takes all trees of another set into this one.
+    pub fn union(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Whether a tree is in the set.
+    pub fn has(&self, tree: usize) -> bool {
+        self.0.get(tree / 64).is_some_and(|word| word >> (tree % 64) & 1 == 1)
+    }
+
+    /// The smallest number in the set.
+    pub fn first(&self) -> Option<usize> {
+        self.trees().next()
+    }
+
+    /// The largest number in the set.
+    pub fn last(&self) -> Option<usize> {
+        self.trees().next_back()
+    }
+
+    fn trees(&self) -> impl DoubleEndedIterator<Item = usize> {
+        (0..self.0.len().saturating_mul(64)).filter(|&tree| self.has(tree))
     }
 }
 
@@ -452,7 +634,7 @@ impl Diff {
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows has failed")]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -531,6 +713,81 @@ mod tests {
         let changes: Vec<Change> = std::iter::from_fn(|| diff.next(&mut memory).unwrap()).collect();
         assert_eq!(changes.len(), 10);
         assert!(memory.reads <= 30, "{}", memory.reads);
+    }
+
+    #[test]
+    fn a_forest_reads_each_node_once() {
+        let mut memory = Memory::default();
+        let mut map = numbered(0..5_000);
+        let mut roots = Vec::new();
+        for tree in 0..50_usize {
+            for change in 0..10 {
+                let n = (tree * 977 + change * 499) % 5_000;
+                let value = format!("{tree:02}").repeat(30).into_bytes();
+                map.insert(format!("folder/file-{n:07}").into_bytes(), value);
+            }
+            map.remove(format!("folder/file-{tree:07}").as_bytes());
+            roots.push((build(&mut memory, &map), map.clone()));
+        }
+        let (mut forest, mut entries) = (Forest::default(), Vec::new());
+        for (tree, (root, _)) in roots.iter().enumerate() {
+            let errors = forest.take(&mut memory, tree, root, &mut |leaf| {
+                let number = leaf.number;
+                entries.extend(leaf.entries.map(|(key, value)| (number, key, value)));
+            });
+            assert!(errors.is_empty());
+        }
+        assert_eq!(memory.reads, memory.chunks.len());
+        assert!(memory.reads < 50 * 25, "{}", memory.reads);
+        // What each tree holds can be told without reading any of them again.
+        let presence = forest.presence();
+        for (tree, (_, map)) in roots.iter().enumerate() {
+            let held = entries.iter().filter(|(leaf, _, _)| presence[*leaf].has(tree));
+            let held: Map = held.map(|(_, key, value)| (key.clone(), value.clone())).collect();
+            assert_eq!(held, *map, "{tree}");
+        }
+        assert_eq!(memory.reads, memory.chunks.len());
+    }
+
+    #[test]
+    fn a_forest_goes_on_after_lost_and_displaced_nodes() {
+        let mut memory = Memory::default();
+        let one = build(&mut memory, &numbered(0..10_000));
+        let other = build(&mut memory, &numbered(0..10_010));
+        let leaf = *memory.chunks.iter().find(|(_, node)| node[2] == 0).unwrap().0;
+        let whole = memory.chunks.remove(&leaf).unwrap();
+        let take = |memory: &mut Memory| {
+            let (mut forest, mut entries, mut errors) = (Forest::default(), 0, 0);
+            for (tree, root) in [&one, &other].into_iter().enumerate() {
+                let each = &mut |leaf: Leaf<'_>| entries += leaf.entries.count();
+                errors += forest.take(memory, tree, root, each).len();
+            }
+            (entries, errors)
+        };
+        let (entries, errors) = take(&mut memory);
+        assert!(entries > 9_500 && (1..=2).contains(&errors), "{entries} {errors}");
+        memory.chunks.insert(leaf, whole);
+        // A node that one parent describes rightly is refused below another that does not.
+        let mut forest = Forest::default();
+        let mut silent = |leaf: Leaf<'_>| leaf.entries.for_each(drop);
+        assert!(forest.take(&mut memory, 0, &one, &mut silent).is_empty());
+        let entry = Entry { key: b"zzz".to_vec(), value: leaf.encode() };
+        let forged = Reference { tag: None, id: crate::id::ChunkId::new([9; 32]) };
+        memory.chunks.insert(forged, encode(1, &[entry]));
+        assert_eq!(forest.take(&mut memory, 1, &forged, &mut silent).len(), 1);
+    }
+
+    #[test]
+    fn a_set_of_trees_is_one() {
+        let mut one = Presence::default();
+        assert_eq!((one.first(), one.last(), one.has(0)), (None, None, false));
+        let mut other = Presence::default();
+        [3, 64, 200].into_iter().for_each(|tree| one.insert(tree));
+        [0, 63].into_iter().for_each(|tree| other.insert(tree));
+        assert_eq!((one.first(), one.last()), (Some(3), Some(200)));
+        other.union(&one);
+        assert_eq!((other.first(), other.last()), (Some(0), Some(200)));
+        assert!((0..300).filter(|&tree| other.has(tree)).eq([0, 3, 63, 64, 200]));
     }
 
     #[test]

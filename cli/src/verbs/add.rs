@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+use vault::files::Globs;
 use vault::keys::Compartment;
 use vault::kinds::Kind;
 use vault::store::{FolderStore, Strength};
-use vault::vault::{self as library, AddOptions, Added, LeftOut, Likeness, Seal, Spec, Vault};
+use vault::vault::{
+    self as library, AddOptions, Added, KindSummary, LeftOut, Likeness, Seal, Spec, Summary, Vault,
+};
 
 use crate::args::{Add, Args};
 use crate::errors::{Code, Failure, Result};
@@ -32,13 +37,19 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
             Failure::new(Code::Failed, format!("reading {}: {error}", path.display()))
         })?;
     }
-    let mut session = session::open(args, ui, Purpose::Write)?;
+    let purpose = if verb.dry_run { Purpose::Read } else { Purpose::Write };
+    let mut session = session::open(args, ui, purpose)?;
     let source = match &verb.source {
         Some(source) => source.clone(),
         None => source_of(&session, &verb.path, ui)?,
     };
-    let options = options(verb, source, &session);
+    let options = options(verb, source, &session)?;
     let bar = ui.progress();
+    if verb.dry_run {
+        let planned = library::plan(&verb.path, &options, &bar)?;
+        drop(bar);
+        return tell_plan(ui, verb, &options.source, &planned);
+    }
     let added = library::add(&mut session.vault, &verb.path, &options, &bar)?;
     drop(bar);
     let code = tell(ui, verb, &options.source, &added, &mut session)?;
@@ -53,14 +64,20 @@ fn add_stdin(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
     if io::stdin().is_terminal() {
         return Err(Failure::usage("stdin is a terminal").hint("tar -c … | icvault add - --as …"));
     }
-    if verb.remove_source {
-        return Err(Failure::usage("an archive on stdin cannot be removed"));
+    for (is_set, option) in [
+        (verb.remove_source, "--remove-source"),
+        (verb.dry_run, "--dry-run"),
+        (!verb.exclude.is_empty(), "--exclude"),
+    ] {
+        if is_set {
+            return Err(Failure::usage(format!("{option} is not for an archive on stdin")));
+        }
     }
     let source = verb.source.clone().ok_or_else(|| {
         Failure::usage("an archive on stdin has no name").hint("--as SOURCE gives it one")
     })?;
     let mut session = session::open(args, ui, Purpose::Write)?;
-    let options = options(verb, source, &session);
+    let options = options(verb, source, &session)?;
     let bar = ui.progress();
     let archive = BufReader::with_capacity(1 << 20, io::stdin());
     let added = library::add_archive(&mut session.vault, archive, &options, &bar)?;
@@ -68,13 +85,15 @@ fn add_stdin(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
     tell(ui, verb, &options.source, &added, &mut session)
 }
 
-fn options(verb: &Add, source: String, session: &Session) -> AddOptions {
-    AddOptions {
+fn options(verb: &Add, source: String, session: &Session) -> Result<AddOptions> {
+    let leave_out = Globs::parse(verb.exclude.iter().map(String::as_str))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(AddOptions {
         source,
         label: verb.message.clone().unwrap_or_default(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         tool: concat!("icvault ", env!("CARGO_PKG_VERSION")).to_owned(),
-        time: session::now(),
+        time: time(verb)?,
         level: verb.level,
         seal: match (verb.sealed, verb.general) {
             (true, _) => Seal::Always,
@@ -82,7 +101,107 @@ fn options(verb: &Add, source: String, session: &Session) -> AddOptions {
             _ => Seal::ByContent,
         },
         exclude: vec![session.path.clone()],
+        leave_out,
+    })
+}
+
+fn finished(left_out: &[LeftOut]) -> Code {
+    if left_out.is_empty() { Code::Done } else { Code::Incomplete }
+}
+
+/// The snapshot's time.
+fn time(verb: &Add) -> Result<i64> {
+    let now = session::now();
+    match names::period(verb.time.as_deref(), None)? {
+        (Some(time), _) if time > now => Err(Failure::usage("--time is still to come")),
+        (time, _) => Ok(time.unwrap_or(now)),
     }
+}
+
+fn tell_plan(ui: &Ui, verb: &Add, source: &str, planned: &Summary) -> Result<Code> {
+    if verb.json {
+        ui.json(&json!({
+            "message_type": "summary",
+            "dry_run": true,
+            "source": source,
+            "kinds": kinds(&planned.kinds, false),
+            "folders": planned.folders,
+            "links": planned.links,
+            "left_out": left_out(&planned.left_out),
+            "bytes_read": planned.bytes_read,
+        }))?;
+        return Ok(finished(&planned.left_out));
+    }
+    ui.summary(format!("would be stored as the next snapshot of \"{}\"", ui::escape(source)))?;
+    let counts = planned.kinds.iter().map(|(kind, summary)| (*kind, summary.items)).collect();
+    let text = in_words(&counts);
+    if !text.is_empty() {
+        ui.summary(text)?;
+    }
+    tell_left_out(ui, &planned.left_out)?;
+    let mut parts = vec![ui::size(planned.bytes_read), ui::count(planned.folders, "folder")];
+    if planned.links > 0 {
+        parts.push(ui::count(planned.links, "link"));
+    }
+    ui.summary(parts.join(", "))?;
+    Ok(finished(&planned.left_out))
+}
+
+/// All that the text says, and every name.
+fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Value {
+    json!({
+        "message_type": "summary",
+        "dry_run": false,
+        "source": source,
+        "snapshot": added.id.to_string(),
+        "number": added.number,
+        "kinds": kinds(&added.kinds, true),
+        "folders": added.folders,
+        "links": added.links,
+        "left_out": left_out(&added.left_out),
+        "bytes_read": added.bytes_read,
+        "bytes_new": added.bytes_new,
+        "bytes_stored": added.bytes_stored,
+        "packs_discarded": added.packs_discarded,
+        "still_readable": still_readable(verb, added)
+            .iter()
+            .map(|path| json!(ui::plain(path.as_os_str().as_bytes())))
+            .collect::<Value>(),
+        "durable": added.strength != Strength::Written,
+        "head_code": head,
+    })
+}
+
+/// The kinds; `is_known` when it was found out what of them is new.
+fn kinds(kinds: &BTreeMap<(Compartment, Kind), KindSummary>, is_known: bool) -> Value {
+    let document = |(&(compartment, kind), summary): (&(Compartment, Kind), &KindSummary)| {
+        json!({
+            "compartment": compartment.as_str(),
+            "kind": kind.as_str(),
+            "items": summary.items,
+            "bytes": summary.bytes,
+            "items_new": is_known.then_some(summary.items_new),
+        })
+    };
+    kinds.iter().map(document).collect()
+}
+
+fn left_out(left_out: &[LeftOut]) -> Value {
+    let document = |one: &LeftOut| {
+        let path = one.path.as_ref().map(|path| ui::plain(&path.to_display()));
+        json!({ "path": path, "reason": one.reason })
+    };
+    left_out.iter().map(document).collect()
+}
+
+/// The paths of what was sealed in the vault and lies open outside of it.
+fn still_readable(verb: &Add, added: &Added) -> Vec<PathBuf> {
+    let is_sealed = |(compartment, _): &(Compartment, Kind)| *compartment == Compartment::Sealed;
+    if !added.kinds.keys().any(is_sealed) || verb.remove_source {
+        return Vec::new();
+    }
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    verb.path.iter().filter(|path| path.as_os_str() != "-").map(absolute).collect()
 }
 
 /// The source when none is named: the one that holds the same things, else one by the path's name.
@@ -174,6 +293,11 @@ fn remove(session: &mut Session, verb: &Add, added: &Added, ui: &Ui) -> Result<C
 
 fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session) -> Result<Code> {
     session.remember(ui);
+    let head = session.vault.head().map(|head| head.code);
+    if verb.json {
+        ui.json(&document(verb, source, added, head.as_deref()))?;
+        return Ok(finished(&added.left_out));
+    }
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
     let mut new = BTreeMap::new();
@@ -188,10 +312,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
             ui.summary(format!("{title}: {text}"))?;
         }
     }
-    if !added.left_out.is_empty() {
-        ui.summary(format!("not included: {}", ui::count(added.left_out.len() as u64, "item")))?;
-        name_items(ui, &added.left_out)?;
-    }
+    tell_left_out(ui, &added.left_out)?;
     ui.summary(format!(
         "read {}, new {}, stored {}",
         ui::size(added.bytes_read),
@@ -203,20 +324,17 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
         ui.warn(format!("{packs} did not read back as written and had to be stored again"));
         ui.hint("do not rely on this drive alone");
     }
-    let is_sealed = |(compartment, _): &(Compartment, Kind)| *compartment == Compartment::Sealed;
-    if added.kinds.keys().any(is_sealed) && !verb.remove_source {
-        for path in verb.path.iter().filter(|path| path.as_os_str() != "-") {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            ui.summary(format!("still readable on disk: {}", shown(&path)))?;
-        }
+    for path in still_readable(verb, added) {
+        let path = ui::escape_bytes(path.as_os_str().as_bytes());
+        ui.summary(format!("still readable on disk: {path}"))?;
     }
     if added.strength == Strength::Written {
         ui.summary("written and read back; eject before unplugging")?;
     }
-    if let Some(head) = session.vault.head() {
-        ui.summary(format!("head code: {}", head.code))?;
+    if let Some(head) = head {
+        ui.summary(format!("head code: {head}"))?;
     }
-    Ok(if added.left_out.is_empty() { Code::Done } else { Code::Incomplete })
+    Ok(finished(&added.left_out))
 }
 
 /// Names items and what is said of them, as many as a person reads.
@@ -233,9 +351,12 @@ fn name_items(ui: &Ui, items: &[LeftOut]) -> Result<()> {
     Ok(())
 }
 
-fn shown(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    ui::escape_bytes(path.as_os_str().as_bytes())
+fn tell_left_out(ui: &Ui, left_out: &[LeftOut]) -> Result<()> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    ui.summary(format!("not included: {}", ui::count(left_out.len() as u64, "item")))?;
+    name_items(ui, left_out)
 }
 
 fn in_words(counts: &BTreeMap<(Compartment, Kind), u64>) -> String {

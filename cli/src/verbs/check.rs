@@ -7,6 +7,7 @@ use vault::vault::read_marker;
 
 use crate::args::{Args, Check};
 use crate::errors::{Code, Failure, Result};
+use crate::memory::LastCheck;
 use crate::session::{self, Purpose};
 use crate::ui::{self, Ui};
 
@@ -26,7 +27,7 @@ pub(crate) fn check(args: &Args, verb: &Check, ui: &Ui) -> Result<Code> {
         }
         return tell(ui, verb, &report, None);
     }
-    let session = session::open(args, ui, Purpose::Read)?;
+    let mut session = session::open(args, ui, Purpose::Read)?;
     let knows_head = match &verb.head {
         None => None,
         Some(code) => Some(session.vault.knows_head(code)?.ok_or_else(|| {
@@ -38,7 +39,11 @@ pub(crate) fn check(args: &Args, verb: &Check, ui: &Ui) -> Result<Code> {
     let options = CheckOptions { read_data: verb.read_data };
     let report = library::check(&session.vault, options, &bar)?;
     drop(bar);
-    tell(ui, verb, &report, knows_head)
+    let code = tell(ui, verb, &report, knows_head)?;
+    let (time, code_number) = (session::now(), code.number());
+    let check = LastCheck { time, code: code_number, read_data: verb.read_data };
+    session.remember_check(ui, check);
+    Ok(code)
 }
 
 fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Result<Code> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use vault::files::{self, ItemPath, Target, Unheld};
+use serde_json::{Value, json};
+use vault::files::{self, ItemPath, Preview, Target, Unheld};
 use vault::keys::Compartment;
 use vault::progress::{Phase, Progress as _};
-use vault::vault::{self as library, ExtractOptions, Extracted, SnapshotInfo, Vault};
+use vault::vault::{
+    self as library, ExtractOptions, Extracted, FlatNames, Lost, SnapshotInfo, Vault,
+};
 
 use super::snapshots::totals;
 use crate::args::{Args, Cat, Extract, Overwrite};
@@ -55,6 +58,10 @@ pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
     }
     let session = session::open(args, ui, Purpose::Read)?;
     let vault = &session.vault;
+    if verb.output.as_os_str() == "-" && verb.dry_run {
+        return Err(Failure::usage("-o - writes one file, which --dry-run does not")
+            .hint("icvault list ITEM"));
+    }
     if let ([only], true) = (verb.item.as_slice(), verb.output.as_os_str() == "-") {
         return one(vault, only, verb.reveal, ui);
     }
@@ -62,37 +69,61 @@ pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
     let sources: BTreeSet<&str> =
         parts.iter().map(|part| part.info.snapshot.source.as_str()).collect();
     let several = sources.len() > 1;
-    for source in sources.iter().filter(|_| several) {
+    for source in sources.iter().filter(|_| several && !verb.flat) {
         if let Some(reason) = files::refuse(source.as_bytes()) {
             let message = format!("the source {source} makes no folder: {reason}");
             let hint = "extract one source at a time: icvault extract SOURCE -o DIR";
             return Err(Failure::new(Code::Failed, message).hint(hint));
         }
     }
-    let mut target = Target::create(&verb.output)?.overwrite(match verb.overwrite {
+    let overwrite = match verb.overwrite {
         Overwrite::Never => files::Overwrite::Never,
         Overwrite::IfNewer => files::Overwrite::IfNewer,
         Overwrite::IfChanged => files::Overwrite::IfChanged,
         Overwrite::Always => files::Overwrite::Always,
-    });
-    target = target.appledouble(verb.appledouble);
+    };
+    let mut taker = match verb.dry_run {
+        true => Taker::Preview(Preview::new(&verb.output, overwrite)),
+        false => {
+            let target = Target::create(&verb.output)?.overwrite(overwrite);
+            Taker::Target(target.appledouble(verb.appledouble))
+        }
+    };
     let bar = ui.progress();
     let whole = parts.iter().all(|part| part.whole);
     let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(totals(&part.info).1));
     bar.phase(Phase::Extracting, whole.then_some(bytes));
     let mut done = Extracted::default();
+    let flat = verb.flat.then(FlatNames::default);
     for part in parts {
-        let below = match several {
+        let below = match several && !verb.flat {
             true => Some(ItemPath::new(part.info.snapshot.source.as_bytes())?),
             false => None,
         };
-        let options =
-            ExtractOptions { only: if part.whole { Vec::new() } else { part.only }, below };
-        take(&mut done, library::extract(vault, &part.info, &mut target, &options, &bar)?);
+        let only = if part.whole { Vec::new() } else { part.only };
+        let options = ExtractOptions { only, below, flat: flat.clone() };
+        let one = match &mut taker {
+            Taker::Target(target) => library::extract(vault, &part.info, target, &options, &bar)?,
+            Taker::Preview(preview) => library::preview(vault, &part.info, preview, &options)?,
+        };
+        take(&mut done, one);
     }
-    done.finish(target.finish());
+    if let Taker::Target(target) = taker {
+        done.finish(target.finish());
+    }
     drop(bar);
-    tell(ui, &done, verb.appledouble)
+    if verb.json {
+        ui.json(&document(&done, verb.dry_run))?;
+        return Ok(code(&done));
+    }
+    tell(ui, verb, &done)
+}
+
+/// What takes the items.
+enum Taker {
+    Target(Target),
+    /// Only says what it would take.
+    Preview(Preview),
 }
 
 /// What is asked for, together per snapshot: in the order of a walk each folder is opened once.
@@ -147,6 +178,7 @@ fn take(sum: &mut Extracted, one: Extracted) {
         (&mut sum.bytes, one.bytes),
         (&mut sum.locked, one.locked),
         (&mut sum.items, one.items),
+        (&mut sum.links_left_out, one.links_left_out),
     ] {
         *sum = sum.saturating_add(one);
     }
@@ -156,7 +188,7 @@ fn take(sum: &mut Extracted, one: Extracted) {
     sum.absent.extend(one.absent);
 }
 
-fn tell(ui: &Ui, done: &Extracted, appledouble: bool) -> Result<Code> {
+fn tell(ui: &Ui, verb: &Extract, done: &Extracted) -> Result<Code> {
     let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
     let rest = |total: usize| {
         if total > shown {
@@ -193,13 +225,15 @@ fn tell(ui: &Ui, done: &Extracted, appledouble: bool) -> Result<Code> {
     if done.links > 0 {
         parts.push(ui::count(done.links, "link"));
     }
-    ui.summary(format!("written: {}", parts.join(", ")))?;
+    let what = if verb.dry_run { "would be written" } else { "written" };
+    ui.summary(format!("{what}: {}", parts.join(", ")))?;
     for (number, text) in [
         (done.kept, "already there and kept"),
         (done.refused.len() as u64, "refused"),
         (done.absent.len() as u64, "never in the export"),
         (done.lost.len() as u64, "lost"),
         (done.links_outside, "links that lead outside"),
+        (done.links_left_out, "left out, as links would lead elsewhere"),
     ] {
         if number > 0 {
             ui.summary(format!("{number} {text}"))?;
@@ -220,16 +254,49 @@ fn tell(ui: &Ui, done: &Extracted, appledouble: bool) -> Result<Code> {
     if !unheld.is_empty() {
         ui.summary(format!("not held by this file system: {}", unheld.join(", ")))?;
     }
-    if xattrs > 0 && !appledouble {
+    if xattrs > 0 && !verb.appledouble {
         ui.hint("--appledouble keeps extended attributes beside the files, for a Mac to take back");
     }
     if done.locked > 0 {
         let items = ui::count(done.locked, "sealed item");
         ui.summary(format!("{items} locked (use the full passphrase)"))?;
     }
-    Ok(match (done.lost.is_empty(), done.refused.is_empty() && done.absent.is_empty()) {
+    Ok(code(done))
+}
+
+fn code(done: &Extracted) -> Code {
+    match (done.lost.is_empty(), done.refused.is_empty() && done.absent.is_empty()) {
         (false, _) => Code::Damaged,
         (true, false) => Code::Incomplete,
         (true, true) => Code::Done,
+    }
+}
+
+/// All that the text says, and every name.
+fn document(done: &Extracted, dry_run: bool) -> Value {
+    let Unheld { modes, mtimes, births, xattrs } = done.unheld;
+    let path = |path: &ItemPath| json!(ui::plain(&path.to_display()));
+    let lost = |lost: &Lost| json!({ "path": lost.path.as_ref().map(path), "error": lost.error.to_string() });
+    json!({
+        "message_type": "summary",
+        "dry_run": dry_run,
+        "files": done.files,
+        "folders": done.folders,
+        "links": done.links,
+        "links_outside": done.links_outside,
+        "links_left_out": done.links_left_out,
+        "bytes": done.bytes,
+        "kept": done.kept,
+        "refused": done.refused.iter().map(|error| json!(error.to_string())).collect::<Value>(),
+        "absent": done.absent.iter().map(path).collect::<Value>(),
+        "lost": done.lost.iter().map(lost).collect::<Value>(),
+        // Only writing tells.
+        "unheld": (!dry_run).then(|| json!({
+            "modes": modes,
+            "mtimes": mtimes,
+            "births": births,
+            "xattrs": xattrs,
+        })),
+        "locked": done.locked,
     })
 }

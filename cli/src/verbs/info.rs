@@ -1,14 +1,17 @@
 //! `info`: what is known of the vault, with or without a key.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use vault::format;
 use vault::id::hex;
+use vault::kinds::Kind;
 use vault::store::{Area, Store};
-use vault::vault::{SlotInfo, read_marker, slots};
+use vault::vault::{SlotInfo, SnapshotInfo, read_marker, slots};
 
 use super::snapshots::totals;
 use crate::args::{Args, Info, passphrase_source};
-use crate::errors::{Code, Failure, Result};
+use crate::errors::{Code, Failure, Result, TABLE};
 use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
@@ -24,6 +27,7 @@ pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
         return Err(failure.hint(error.to_string()));
     }
     let mut facts = Facts { ui, json: verb.json, document: Map::new() };
+    let mut stored = 0_u64;
     facts.add("path", "folder", json!(path.to_string_lossy()))?;
     let has_key =
         args.identity_path().is_some() || passphrase_source().is_some() || secrets::has_terminal();
@@ -43,6 +47,7 @@ pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
     ] {
         let (count, bytes) = objects(store.as_ref(), areas)?;
         let count = count / areas.len() as u64;
+        stored = stored.saturating_add(bytes);
         if verb.json {
             facts.add(name, title, json!({ "count": count, "bytes": bytes }))?;
         } else {
@@ -50,13 +55,13 @@ pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
         }
     }
     match &session {
-        Some(session) => with_key(&mut facts, session)?,
+        Some(session) => with_key(&mut facts, session, stored)?,
         None => ui.detail("a passphrase or identity tells more"),
     }
     facts.finish()
 }
 
-fn with_key(facts: &mut Facts<'_>, session: &Session) -> Result<()> {
+fn with_key(facts: &mut Facts<'_>, session: &Session, stored: u64) -> Result<()> {
     let vault = &session.vault;
     facts.add("role", "role", json!(vault.role().as_str()))?;
     facts.add("fingerprint", "fingerprint", json!(hex(&vault.fingerprint())))?;
@@ -66,6 +71,8 @@ fn with_key(facts: &mut Facts<'_>, session: &Session) -> Result<()> {
     }
     let snapshots = vault.snapshots()?;
     facts.add("snapshots", "snapshots", json!(snapshots.len()))?;
+    sizes(facts, &snapshots, stored)?;
+    last_check(facts, session)?;
     let mut sources = Vec::new();
     for (source, newest) in vault.newest()? {
         let number = snapshots.iter().filter(|info| info.snapshot.source == source).count();
@@ -93,7 +100,92 @@ fn with_key(facts: &mut Facts<'_>, session: &Session) -> Result<()> {
     if facts.json {
         facts.add("sources", "sources", Value::Array(sources))?;
     }
-    Ok(())
+    kinds(facts, &snapshots)
+}
+
+/// What lies in the folder, and what all snapshots would be one by one.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+fn sizes(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo], stored: u64) -> Result<()> {
+    let bytes = snapshots.iter().map(|info| totals(info).1);
+    let content = bytes.fold(0_u64, u64::saturating_add);
+    let ratio = (stored > 0).then(|| content as f64 / stored as f64);
+    let ratio = ratio.map(|ratio| (ratio * 10.0).round() / 10.0);
+    if facts.json {
+        let sizes = json!({ "stored": stored, "content": content, "ratio": ratio });
+        return facts.add("sizes", "sizes", sizes);
+    }
+    let ratio = ratio.map_or_else(String::new, |ratio| format!(" (1:{ratio:.1})"));
+    let text = format!("{} stored for {} of exports{ratio}", ui::size(stored), ui::size(content));
+    facts.add("sizes", "sizes", json!(text))
+}
+
+fn last_check(facts: &mut Facts<'_>, session: &Session) -> Result<()> {
+    let check = session.last_check();
+    if facts.json {
+        let check = check.map(|check| {
+            let time = ui::rfc3339(check.time);
+            json!({ "time": time, "code": check.code, "read_data": check.read_data })
+        });
+        return facts.add("last_check", "last check", json!(check));
+    }
+    let text = match check {
+        None => "never, as far as this computer knows".to_owned(),
+        Some(check) => {
+            let what = if check.read_data { "every byte" } else { "without --read-data" };
+            let meaning = TABLE.iter().find(|(number, _)| *number == check.code);
+            let result = match meaning {
+                Some((0, _)) | None => "clean",
+                Some((_, meaning)) => meaning,
+            };
+            format!("{}, {what}: {result}", ui::moment(check.time))
+        }
+    };
+    facts.add("last_check", "last check", json!(text))
+}
+
+/// Per kind the newest snapshot that has it, and the kinds that none has.
+fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
+    let mut newest: BTreeMap<&str, (&SnapshotInfo, u64)> = BTreeMap::new();
+    for info in snapshots {
+        for count in info.snapshot.counts.iter().filter(|count| count.items > 0) {
+            let entry = newest.entry(&count.kind).or_insert((info, 0));
+            let before = if entry.0.id == info.id { entry.1 } else { 0 };
+            *entry = (info, before.saturating_add(count.items));
+        }
+    }
+    let never = Kind::ALL.iter().map(|kind| kind.as_str());
+    let never: Vec<&str> = never.filter(|kind| !newest.contains_key(kind)).collect();
+    let now = session::now();
+    let mut documents = Vec::new();
+    for (kind, (info, items)) in newest {
+        if facts.json {
+            documents.push(json!({
+                "kind": kind,
+                "source": info.snapshot.source,
+                "snapshot": info.id.to_string(),
+                "time": ui::rfc3339(info.time),
+                "age_days": ui::days(info.time, now),
+                "items": items,
+            }));
+        } else {
+            let text = format!(
+                "{kind}: {} in {} ({}), {} old",
+                ui::count(items, "file"),
+                info.snapshot.source,
+                super::short(info.id),
+                ui::age(info.time, now)
+            );
+            facts.add("kind", "newest", json!(text))?;
+        }
+    }
+    if facts.json {
+        facts.add("kinds", "kinds", Value::Array(documents))?;
+        return facts.add("kinds_never_added", "never added", json!(never));
+    }
+    match never.is_empty() {
+        true => Ok(()),
+        false => facts.add("kinds_never_added", "never added", json!(never.join(", "))),
+    }
 }
 
 /// Lines of text, or members of one document.

@@ -1,14 +1,19 @@
 //! `list`: the items of a snapshot.
 
 use serde_json::{Map, Value, json};
+use vault::chunk::Content;
 use vault::files::ItemPath;
-use vault::vault::{self as library, Item, ItemType, SnapshotInfo, State, Vault};
+use vault::keys::Compartment;
+use vault::vault::{
+    self as library, Facts, FoundType, Handle, Item, ItemType, SnapshotInfo, State, Vault,
+    Whereabouts, Xattrs,
+};
 
-use crate::args::{Args, List};
+use crate::args::{Args, List, Sort};
 use crate::errors::{Code, Result};
 use crate::names;
 use crate::session::{self, Purpose};
-use crate::ui::{self, Ui};
+use crate::ui::{self, JsonArray, Ui};
 
 pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
     let session = session::open(args, ui, Purpose::Read)?;
@@ -20,7 +25,9 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
             vec![(found.info, found.item.map(|item| item.path))]
         }
     };
-    let mut lister = Lister { verb, ui, documents: Vec::new(), locked: 0, lost: 0 };
+    let array = verb.json.then(|| ui.json_array());
+    let mut lister =
+        Lister { verb, ui, vault, array, locked: 0, lost: 0, counts: Counts::default() };
     for (at, (info, below)) in chosen.iter().enumerate() {
         if chosen.len() > 1 && !verb.json && !verb.null {
             if at > 0 {
@@ -29,10 +36,13 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
             let source = ui::escape(&info.snapshot.source);
             ui.line(format!("{source} ({}, {}):", super::short(info.id), ui::moment(info.time)))?;
         }
-        lister.snapshot(vault, info, below.as_ref())?;
+        lister.snapshot(info, below.as_ref())?;
     }
-    if verb.json {
-        ui.json(&Value::Array(lister.documents))?;
+    if let Some(array) = lister.array.take() {
+        array.finish()?;
+    }
+    if !verb.null {
+        ui.tally(lister.counts.in_words());
     }
     if lister.locked > 0 {
         let items = ui::count(lister.locked, "sealed item");
@@ -49,19 +59,80 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
 struct Lister<'a> {
     verb: &'a List,
     ui: &'a Ui,
-    documents: Vec<Value>,
+    vault: &'a Vault,
+    array: Option<JsonArray<'a>>,
     locked: u64,
     lost: u64,
+    counts: Counts,
+}
+
+/// What was listed.
+#[derive(Default)]
+struct Counts {
+    files: u64,
+    folders: u64,
+    links: u64,
+    missing: u64,
+    bytes: u64,
+}
+
+impl Counts {
+    fn take(&mut self, facts: &Facts) {
+        let count = match FoundType::of(facts) {
+            FoundType::File => &mut self.files,
+            FoundType::Folder => &mut self.folders,
+            FoundType::Link => &mut self.links,
+            FoundType::Missing => &mut self.missing,
+        };
+        *count = count.saturating_add(1);
+        if facts.state == State::Present {
+            self.bytes = self.bytes.saturating_add(facts.length);
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let mut words = format!("{} ({})", ui::count(self.files, "file"), ui::size(self.bytes));
+        for (number, thing) in [(self.folders, "folder"), (self.links, "link")] {
+            if number > 0 {
+                words.push_str(&format!(", {}", ui::count(number, thing)));
+            }
+        }
+        if self.missing > 0 {
+            words.push_str(&format!(", {} not in the vault", self.missing));
+        }
+        words
+    }
 }
 
 impl Lister<'_> {
-    fn snapshot(
+    fn snapshot(&mut self, info: &SnapshotInfo, below: Option<&ItemPath>) -> Result<()> {
+        if self.verb.sort == Sort::Name {
+            return self.walk(info, below, &mut |lister, item| lister.tell(info, &item));
+        }
+        let mut held = Vec::new();
+        self.walk(info, below, &mut |_, mut item| {
+            // Where the content lies is the largest part of an item, and is not printed.
+            item.facts.content = Content::default();
+            item.facts.xattrs = Xattrs::default();
+            held.push(item);
+            Ok(())
+        })?;
+        // Stable, so that equal ones stay in the order of their names.
+        match self.verb.sort {
+            Sort::Size => held.sort_by_key(|item| std::cmp::Reverse(item.facts.length)),
+            _ => held.sort_by_key(|item| std::cmp::Reverse(moment(item.whereabouts.as_ref()))),
+        }
+        held.iter().try_for_each(|item| self.tell(info, item))
+    }
+
+    /// Calls `each` with every item that is wanted, in the order of their names.
+    fn walk(
         &mut self,
-        vault: &Vault,
         info: &SnapshotInfo,
         below: Option<&ItemPath>,
+        each: &mut dyn FnMut(&mut Self, Item) -> Result<()>,
     ) -> Result<()> {
-        let mut items = library::list(vault, info, below.map_or(&[], ItemPath::key));
+        let mut items = library::list(self.vault, info, below.map_or(&[], ItemPath::key));
         self.locked = self.locked.saturating_add(items.locked.0);
         loop {
             let item = match items.next_item() {
@@ -83,7 +154,7 @@ impl Lister<'_> {
                 }
             }
             if self.is_wanted(&item, below) {
-                self.tell(info, &item)?;
+                each(self, item)?;
             }
         }
     }
@@ -96,9 +167,13 @@ impl Lister<'_> {
     }
 
     fn tell(&mut self, info: &SnapshotInfo, item: &Item) -> Result<()> {
-        if self.verb.json {
-            self.documents.push(document(info, item));
-            return Ok(());
+        self.counts.take(&item.facts);
+        let handle = self.vault.handle(&info.snapshot.source, item.compartment, &item.path);
+        if let Some(array) = &mut self.array {
+            let Item { path, compartment, facts, whereabouts } = item;
+            let whereabouts = whereabouts.as_ref();
+            let document = document(info, path, *compartment, facts, whereabouts, handle);
+            return array.push(&Value::Object(document));
         }
         let path = item.path.to_display();
         if self.verb.null && !ui::is_terminal() {
@@ -120,10 +195,11 @@ impl Lister<'_> {
         }
         if self.verb.long {
             line = format!(
-                "{} {:>12} {:>16} {:7} {:11} {line}",
+                "{} {} {:>12} {:>16} {:7} {:11} {line}",
+                handle.map(|handle| handle.to_string()).unwrap_or_default(),
                 mode(item),
                 item.facts.length,
-                nanoseconds(item).map_or_else(|| "?".to_owned(), ui::moment),
+                moment(item.whereabouts.as_ref()).map_or_else(|| "?".to_owned(), ui::moment),
                 item.compartment.as_str(),
                 ui::escape(&item.facts.kind),
             );
@@ -146,30 +222,33 @@ fn mode(item: &Item) -> String {
     text
 }
 
-fn nanoseconds(item: &Item) -> Option<i64> {
-    let (seconds, nanoseconds) = item.whereabouts.as_ref()?.mtime;
-    seconds.checked_mul(1_000_000_000)?.checked_add(i64::from(nanoseconds))
+fn moment(whereabouts: Option<&Whereabouts>) -> Option<i64> {
+    whereabouts.and_then(Whereabouts::moment)
 }
 
-fn document(info: &SnapshotInfo, item: &Item) -> Value {
-    let facts = &item.facts;
-    let item_type = match facts.state {
-        State::Present => facts.item_type.as_str(),
-        State::Missing | State::Unreadable => "missing",
-    };
+/// An item of a snapshot as the machine reads it.
+pub(super) fn document(
+    info: &SnapshotInfo,
+    path: &ItemPath,
+    compartment: Compartment,
+    facts: &Facts,
+    whereabouts: Option<&Whereabouts>,
+    handle: Option<Handle>,
+) -> Map<String, Value> {
     let mut document = Map::new();
     let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
     set("source", json!(info.snapshot.source));
     set("snapshot", json!(info.id.to_string()));
-    set("path", json!(ui::plain(&item.path.to_display())));
-    set("type", json!(item_type));
+    set("path", json!(ui::plain(&path.to_display())));
+    set("type", json!(FoundType::of(facts).as_str()));
     set("kind", json!(facts.kind));
     set("size", json!(facts.length));
-    set("mtime", json!(nanoseconds(item).and_then(ui::rfc3339)));
+    set("mtime", json!(moment(whereabouts).and_then(ui::rfc3339)));
+    set("handle", json!(handle.map(|handle| handle.to_string())));
     set("mode", json!(facts.mode));
-    set("compartment", json!(item.compartment.as_str()));
+    set("compartment", json!(compartment.as_str()));
     if let Some(link) = &facts.link {
         set("link", json!(ui::plain(link)));
     }
-    Value::Object(document)
+    document
 }

@@ -4,10 +4,12 @@ mod add;
 mod check;
 mod export;
 mod extract;
+mod find;
 mod info;
 mod init;
 mod key;
 mod list;
+mod manual;
 mod snapshots;
 mod tour;
 
@@ -23,6 +25,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Add(verb) => add::add(args, verb, ui),
         Verb::Snapshots(verb) => snapshots::snapshots(args, verb, ui),
         Verb::List(verb) => list::list(args, verb, ui),
+        Verb::Find(verb) => find::find(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),
         Verb::Export(verb) => export::export(args, verb, ui),
@@ -32,6 +35,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Key(Key::Add(verb)) => key::add(args, verb, ui),
         Verb::Key(Key::Remove(verb)) => key::remove(args, verb, ui),
         Verb::Key(Key::Passwd(verb)) => key::passwd(args, verb, ui),
+        Verb::Completions(verb) => manual::completions(verb, ui),
+        Verb::Man => manual::man(ui),
         Verb::ExitCodes => exit_codes(ui),
     }
 }

@@ -5,10 +5,12 @@ use vault::vault::SnapshotInfo;
 
 use crate::args::{Args, Snapshots};
 use crate::errors::{Code, Failure, Result};
+use crate::names;
 use crate::session::{self, Purpose};
 use crate::ui::{self, Ui};
 
 pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> {
+    let (since, until) = names::period(verb.since.as_deref(), verb.until.as_deref())?;
     let session = session::open(args, ui, Purpose::Read)?;
     let mut found = session.vault.snapshots()?;
     if let Some(source) = &verb.source {
@@ -17,6 +19,9 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
             return Err(Failure::new(Code::NotFound, format!("no snapshot of source {source}")));
         }
     }
+    found.retain(|info| {
+        since.is_none_or(|since| info.time >= since) && until.is_none_or(|until| info.time <= until)
+    });
     if verb.json {
         ui.json(&found.iter().map(document).collect::<Value>())?;
     } else {
@@ -50,6 +55,9 @@ fn line(info: &SnapshotInfo) -> String {
         ui::count(items, "item"),
         ui::size(bytes)
     );
+    if let Some((items, bytes)) = info.snapshot.new {
+        line.push_str(&format!("  {:>24}", format!("new {items} ({})", ui::size(bytes))));
+    }
     if !info.snapshot.label.is_empty() {
         line.push_str("  ");
         line.push_str(&ui::escape(&info.snapshot.label));
@@ -81,5 +89,6 @@ fn document(info: &SnapshotInfo) -> Value {
         "label": info.snapshot.label,
         "host": info.snapshot.host,
         "counts": info.snapshot.counts.iter().map(count).collect::<Value>(),
+        "new": info.snapshot.new.map(|(items, bytes)| json!({ "items": items, "bytes": bytes })),
     })
 }

@@ -7,8 +7,10 @@
 
 mod appledouble;
 mod folders;
+mod globs;
 mod names;
 mod placeholder;
+mod preview;
 mod tar;
 mod target;
 mod walk;
@@ -20,7 +22,9 @@ use std::io;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::KEY_MAX;
 
+pub use globs::Globs;
 pub use names::{collision_key, refuse};
+pub use preview::Preview;
 pub use tar::{Member, TarReader, TarWriter};
 pub use target::{Attributes, Finished, Overwrite, Target, TargetFile, Unheld};
 pub use walk::{Entry, FileType, Totals, Unread, Walk};

@@ -553,7 +553,7 @@ impl Drop for TargetFile {
 /// The names taken in this run, found by what they collide on. Names lie in one buffer, so that a
 /// folder of 300,000 files costs some megabytes.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     /// The seed is drawn anew for each run, so no vault can be made whose names fall together.
     hasher: RandomState,
     /// From the hash of a path's collision keys to where its record begins.
@@ -563,13 +563,13 @@ struct Seen {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
+pub(super) enum Taken {
     Leaf,
     Folder,
 }
 
 /// Why a name is not free.
-enum Clash {
+pub(super) enum Clash {
     Twice,
     With(Vec<u8>),
 }
@@ -577,7 +577,7 @@ enum Clash {
 impl Seen {
     /// Takes a name in the folder of hash `above`; the hash is the folder's, if it is one. A
     /// folder may be taken again.
-    fn take(&mut self, above: u64, name: &[u8], taken: Taken) -> Result<u64, Clash> {
+    pub(super) fn take(&mut self, above: u64, name: &[u8], taken: Taken) -> Result<u64, Clash> {
         let key = collision_key(name);
         let hash = self.hasher.hash_one((above, &key));
         let Some(&start) = self.found.get(&hash) else {
@@ -609,7 +609,7 @@ impl Taken {
 }
 
 impl Clash {
-    fn on(self, path: &ItemPath) -> Error {
+    pub(super) fn on(self, path: &ItemPath) -> Error {
         match self {
             Self::Twice => refused("not written:", path, "the run has another item of that path"),
             Self::With(other) => {
@@ -622,7 +622,7 @@ impl Clash {
     }
 }
 
-fn check_name(path: &ItemPath, name: &[u8]) -> Result<()> {
+pub(super) fn check_name(path: &ItemPath, name: &[u8]) -> Result<()> {
     refuse(name).map_or(Ok(()), |reason| Err(refused("not written:", path, reason)))
 }
 
@@ -670,7 +670,7 @@ fn not_placed(path: &ItemPath, error: io::Error) -> Error {
     }
 }
 
-fn already_there(path: &ItemPath) -> Error {
+pub(super) fn already_there(path: &ItemPath) -> Error {
     Error::new(ErrorKind::Refused, "already there:")
         .on(path.to_string())
         .hint("choose an empty folder, or say what may be overwritten")

@@ -18,7 +18,7 @@ use super::folders::{
 };
 use super::placeholder::{DATALESS, HOLLOW, STUB, Stub, is_dataless, is_hollow, stub};
 use super::xattrs::{self, Xattrs};
-use super::{ItemPath, Time, collision_key, failed, number, refused};
+use super::{Globs, ItemPath, Time, collision_key, failed, number, refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::XATTRS_MAX;
 
@@ -97,6 +97,8 @@ pub struct Walk {
     /// What is told next: the folder yielded last could not be entered.
     failed: Option<Unread>,
     excluded: Vec<Identity>,
+    /// What is left out by its name or path.
+    left_out: Globs,
     opener: Opener,
 }
 
@@ -168,6 +170,7 @@ impl Walk {
             pending: None,
             failed: None,
             excluded: Vec::new(),
+            left_out: Globs::default(),
             opener: Opener { roots, at: None },
         }
     }
@@ -176,6 +179,11 @@ impl Walk {
     /// lies in the source.
     pub fn exclude(&mut self, device: u64, inode: u64) {
         self.excluded.push((device, inode));
+    }
+
+    /// Passes over what these fit and what is in it; a root that the person named is walked.
+    pub fn leave_out(&mut self, globs: &Globs) {
+        self.left_out = globs.clone();
     }
 
     /// Goes into the folder that was yielded last, reads its extended attributes and gives the
@@ -220,6 +228,7 @@ impl Walk {
     pub fn totals(&self) -> Totals {
         let mut walk = Self::over(Arc::clone(&self.roots));
         walk.excluded.clone_from(&self.excluded);
+        walk.left_out = self.left_out.clone();
         walk.flatten().fold(Totals::default(), |sum, entry| Totals {
             items: sum.items + 1,
             bytes: sum.bytes.saturating_add(entry.length),
@@ -313,6 +322,9 @@ impl Walk {
                 Err(error) => return Some(Err(Unread { path: frame.path.clone(), error })),
             };
             let stub = frame.stubs.remove(&name);
+            if self.left_out.fit(&path) {
+                continue;
+            }
             let Some(chain) = &mut self.chain else { continue };
             match chain.last().and_then(|folder| Entry::read(&folder, &path, stub)) {
                 Ok(entry) if self.excluded.contains(&entry.identity()) => {}

@@ -17,7 +17,7 @@ use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
 use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
 use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{self, Entry, FileType, ItemPath, TarReader, Walk};
+use crate::files::{self, Entry, FileType, Globs, ItemPath, TarReader, Walk};
 use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
@@ -65,6 +65,19 @@ pub struct AddOptions {
     pub seal: Seal,
     /// Folders that are left out, above all the vault's own.
     pub exclude: Vec<PathBuf>,
+    /// What is left out by its name or path, and not told of.
+    pub leave_out: Globs,
+}
+
+impl Seal {
+    /// Where an item goes, by whether its content says that it is a secret.
+    pub(super) fn compartment(self, is_secret: bool) -> Compartment {
+        match self {
+            Self::Always => Compartment::Sealed,
+            Self::ByContent if is_secret => Compartment::Sealed,
+            Self::ByContent | Self::Never => Compartment::General,
+        }
+    }
 }
 
 /// What an add stored.
@@ -127,14 +140,14 @@ pub fn add(
     progress: &dyn Progress,
 ) -> Result<Added> {
     prepare(vault, options)?;
-    let totals = walk(paths, &options.exclude)?.totals();
+    let totals = walk_for(paths, options)?.totals();
     if let Some(left) = vault.store.space_left()?.filter(|&left| left < totals.bytes) {
         progress.tight(totals.bytes, left);
     }
     progress.phase(Phase::Storing, Some(totals.bytes));
     let mut discarded = 0;
     for _ in 0..ATTEMPTS {
-        let walk = walk(paths, &options.exclude)?;
+        let walk = walk_for(paths, options)?;
         let (staged, outcome, mut shelf) =
             store_content(vault, options, progress, None, |source| source.run(walk))?;
         discarded += outcome.discarded;
@@ -186,6 +199,13 @@ fn not_kept() -> Error {
         .hint("do not trust this drive; use another one")
 }
 
+/// As [`walk`], without what is left out by its name.
+pub(super) fn walk_for(paths: &[PathBuf], options: &AddOptions) -> Result<Walk> {
+    let mut walk = walk(paths, &options.exclude)?;
+    walk.leave_out(&options.leave_out);
+    Ok(walk)
+}
+
 /// Walks what is added: the inside of a folder, or several folders and files under their names.
 pub(super) fn walk(paths: &[PathBuf], exclude: &[PathBuf]) -> Result<Walk> {
     let mut walk = match paths {
@@ -229,13 +249,19 @@ struct Staged {
     bytes_new: u64,
 }
 
-#[derive(Default)]
-struct Summary {
-    kinds: BTreeMap<(Compartment, Kind), KindSummary>,
-    folders: u64,
-    links: u64,
-    left_out: Vec<LeftOut>,
-    bytes_read: u64,
+/// What a source holds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Per compartment and kind.
+    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
+    /// Folders.
+    pub folders: u64,
+    /// Links.
+    pub links: u64,
+    /// What is not stored, or only its name.
+    pub left_out: Vec<LeftOut>,
+    /// Bytes of content.
+    pub bytes_read: u64,
 }
 
 fn store_content(
@@ -512,10 +538,7 @@ impl<'a> Adder<'a> {
 
     /// Where items go that are no secret.
     fn ordinary(&self) -> Compartment {
-        match self.options.seal {
-            Seal::Always => Compartment::Sealed,
-            Seal::ByContent | Seal::Never => Compartment::General,
-        }
+        self.options.seal.compartment(false)
     }
 
     /// The bundle the walk is in.
@@ -816,6 +839,7 @@ fn commit(
     });
     vault.refresh()?;
     let summary = staged.summary;
+    let items_new = summary.kinds.values().map(|kind| kind.items_new).sum();
     let counts = summary.kinds.iter().map(|(&(compartment, kind), summary)| Count {
         compartment,
         kind: kind.as_str().to_owned(),
@@ -827,6 +851,7 @@ fn commit(
         tool: options.tool.clone(),
         label: options.label.clone(),
         counts: counts.collect(),
+        new: Some((items_new, staged.bytes_new)),
         parent: vault.heads.roll().get(&options.source).map(|row| row.id),
         sealed,
         source: options.source.clone(),

@@ -1,10 +1,13 @@
 //! Items out of the vault: into a folder, or as bytes.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::Write;
+use std::rc::Rc;
 
 use super::{Chunks, Item, ItemType, SnapshotInfo, State, Vault, list};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Attributes, Finished, ItemPath, Target, Unheld};
+use crate::files::{self, Attributes, Finished, ItemPath, Preview, Target, Unheld};
 use crate::keys::Compartment;
 use crate::progress::Progress;
 
@@ -15,6 +18,30 @@ pub struct ExtractOptions {
     pub only: Vec<ItemPath>,
     /// A folder below the target's root that everything goes into.
     pub below: Option<ItemPath>,
+    /// Where given, all files go into one folder under names of their own.
+    pub flat: Option<FlatNames>,
+}
+
+/// The names of files that lie in one folder, wherever they lay before. A name that some file
+/// system takes for one that was given already gets a number before its extension: `a (2).jpg`.
+/// Clones share the names.
+#[derive(Clone, Debug, Default)]
+pub struct FlatNames(Rc<RefCell<HashSet<Vec<u8>>>>);
+
+impl FlatNames {
+    fn give(&self, name: &[u8]) -> Vec<u8> {
+        let mut given = self.0.borrow_mut();
+        // What a leading dot begins is no extension.
+        let dot = name.iter().rposition(|&byte| byte == b'.').filter(|&at| at > 0);
+        let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+        let mut number = 1_u64;
+        let mut free = name.to_vec();
+        while !given.insert(files::collision_key(&free)) {
+            number = number.saturating_add(1);
+            free = [stem, format!(" ({number})").as_bytes(), extension].concat();
+        }
+        free
+    }
 }
 
 /// What came of it.
@@ -44,6 +71,8 @@ pub struct Extracted {
     pub locked: u64,
     /// Items that were found at all.
     pub items: u64,
+    /// Links that are not written where all files go into one folder: they would lead elsewhere.
+    pub links_left_out: u64,
 }
 
 /// An item, or a part of a tree, that could not be read from the vault.
@@ -66,12 +95,38 @@ pub fn extract(
     options: &ExtractOptions,
     progress: &dyn Progress,
 ) -> Result<Extracted> {
+    for_each_item(vault, info, options, &mut |chunks, item, path, done| {
+        write_item(chunks, target, item, path, progress, done)
+    })
+}
+
+/// Says what [`extract()`] would do, without reading content or writing anything.
+pub fn preview(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    target: &mut Preview,
+    options: &ExtractOptions,
+) -> Result<Extracted> {
+    for_each_item(vault, info, options, &mut |_, item, path, done| {
+        preview_item(target, item, path, done)
+    })
+}
+
+type EachItem<'a> = dyn FnMut(&mut Chunks<'_>, &Item, &ItemPath, &mut Extracted) -> Result<()> + 'a;
+
+/// Calls `each` with what is asked for and where it goes, and takes note of what fails.
+fn for_each_item(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    options: &ExtractOptions,
+    each: &mut EachItem<'_>,
+) -> Result<Extracted> {
     let mut done = Extracted::default();
     if options.only.is_empty() {
-        extract_range(vault, info, target, options, None, progress, &mut done)?;
+        for_each_in_range(vault, info, options, None, each, &mut done)?;
     }
     for path in &options.only {
-        extract_range(vault, info, target, options, Some(path), progress, &mut done)?;
+        for_each_in_range(vault, info, options, Some(path), each, &mut done)?;
     }
     Ok(done)
 }
@@ -84,13 +139,12 @@ impl Extracted {
     }
 }
 
-fn extract_range(
+fn for_each_in_range(
     vault: &Vault,
     info: &SnapshotInfo,
-    target: &mut Target,
     options: &ExtractOptions,
     only: Option<&ItemPath>,
-    progress: &dyn Progress,
+    each: &mut EachItem<'_>,
     done: &mut Extracted,
 ) -> Result<()> {
     let mut items = list(vault, info, only.map_or(&[], ItemPath::key));
@@ -116,7 +170,11 @@ fn extract_range(
             return Ok(());
         }
         done.items = done.items.saturating_add(1);
-        match write_item(&mut items.chunks, target, options, &item, progress, done) {
+        let result = place(options, &item, done).and_then(|path| match path {
+            Some(path) => each(&mut items.chunks, &item, &path, done),
+            None => Ok(()),
+        });
+        match result {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NoSpace => return Err(error),
             Err(error) if error.is_damage() => {
@@ -127,39 +185,94 @@ fn extract_range(
     }
 }
 
+/// Where an item goes; none when it goes nowhere.
+fn place(options: &ExtractOptions, item: &Item, done: &mut Extracted) -> Result<Option<ItemPath>> {
+    if let Some(names) = &options.flat {
+        return match item.facts.item_type {
+            ItemType::File => ItemPath::new(&names.give(item.path.name())).map(Some),
+            ItemType::Folder => Ok(None),
+            ItemType::Link => {
+                done.links_left_out = done.links_left_out.saturating_add(1);
+                Ok(None)
+            }
+        };
+    }
+    match &options.below {
+        None => Ok(Some(item.path.clone())),
+        Some(below) => {
+            let mut names = item.path.components();
+            names.try_fold(below.clone(), |path, name| path.join(name)).map(Some)
+        }
+    }
+}
+
+fn preview_item(
+    target: &mut Preview,
+    item: &Item,
+    path: &ItemPath,
+    done: &mut Extracted,
+) -> Result<()> {
+    let attributes = Attributes {
+        mtime: item.whereabouts.as_ref().map(|whereabouts| whereabouts.mtime),
+        length: Some(item.facts.length),
+        ..Attributes::default()
+    };
+    let points_to = match item.facts.item_type {
+        ItemType::Folder => {
+            target.folder(path)?;
+            done.folders = done.folders.saturating_add(1);
+            return Ok(());
+        }
+        ItemType::File if item.facts.state != State::Present => {
+            done.absent.push(item.path.clone());
+            return Ok(());
+        }
+        ItemType::File => None,
+        ItemType::Link => Some(item.facts.link.as_deref().unwrap_or_default()),
+    };
+    let is_written = target.leaf(path, &attributes, points_to)?;
+    match (is_written, points_to) {
+        (false, _) => done.kept = done.kept.saturating_add(1),
+        (true, None) => {
+            done.files = done.files.saturating_add(1);
+            done.bytes = done.bytes.saturating_add(item.facts.length);
+        }
+        (true, Some(points_to)) => {
+            let outside = u64::from(leads_out(path, points_to));
+            done.links = done.links.saturating_add(1);
+            done.links_outside = done.links_outside.saturating_add(outside);
+        }
+    }
+    Ok(())
+}
+
 fn write_item(
     chunks: &mut Chunks<'_>,
     target: &mut Target,
-    options: &ExtractOptions,
     item: &Item,
+    path: &ItemPath,
     progress: &dyn Progress,
     done: &mut Extracted,
 ) -> Result<()> {
-    let path = match &options.below {
-        None => item.path.clone(),
-        Some(below) => {
-            item.path.components().try_fold(below.clone(), |path, name| path.join(name))?
-        }
-    };
     let attributes = attributes(chunks, item, &mut done.lost);
     match item.facts.item_type {
         ItemType::Folder => {
-            target.folder(&path, &attributes)?;
+            target.folder(path, &attributes)?;
             done.folders = done.folders.saturating_add(1);
         }
         ItemType::Link => {
             let points_to = item.facts.link.as_deref().unwrap_or_default();
-            if target.link(&path, points_to, &attributes)? {
+            if target.link(path, points_to, &attributes)? {
                 done.links = done.links.saturating_add(1);
                 done.links_outside =
-                    done.links_outside.saturating_add(u64::from(leads_out(&path, points_to)));
+                    done.links_outside.saturating_add(u64::from(leads_out(path, points_to)));
             } else {
                 done.kept = done.kept.saturating_add(1);
             }
         }
         ItemType::File if item.facts.state != State::Present => done.absent.push(item.path.clone()),
         ItemType::File => {
-            let Some(mut file) = target.file(&path, &attributes)? else {
+            let Some(mut file) = target.file(path, &attributes)? else {
                 done.kept = done.kept.saturating_add(1);
                 return Ok(());
             };
@@ -247,4 +360,29 @@ pub fn cat(vault: &Vault, info: &SnapshotInfo, item: &Item, out: &mut dyn Write)
     chunks.for_each(&item.facts.content, &mut |bytes| {
         out.write_all(bytes).map_err(|error| not_of_the_vault(Error::io("writing", error)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_in_one_folder_get_numbers() {
+        let names = FlatNames::default();
+        let give = |name: &str| String::from_utf8(names.give(name.as_bytes())).unwrap();
+        let given = ["a.jpg", "a.jpg", "A.JPG", "a (2).jpg", "a", "a", ".a", ".a", "b.tar.gz"];
+        let given = given.map(give);
+        let expected = [
+            "a.jpg",
+            "a (2).jpg",
+            "A (3).JPG",
+            "a (2) (2).jpg",
+            "a",
+            "a (2)",
+            ".a",
+            ".a (2)",
+            "b.tar.gz",
+        ];
+        assert_eq!(given, expected);
+    }
 }

@@ -194,6 +194,12 @@ impl Facts {
 }
 
 impl Whereabouts {
+    /// The moment of the change in nanoseconds since 1970 UTC, where such a number can tell it.
+    pub fn moment(&self) -> Option<i64> {
+        let (seconds, nanoseconds) = self.mtime;
+        seconds.checked_mul(1_000_000_000)?.checked_add(i64::from(nanoseconds))
+    }
+
     /// The value in the tree.
     pub fn encode(&self) -> Vec<u8> {
         let (xattrs, xattrs_stored) = self.xattrs.to_wire();

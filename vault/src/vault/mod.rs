@@ -5,13 +5,16 @@ mod add;
 mod chunks;
 mod export;
 mod extract;
+mod handle;
 mod held;
 mod item;
 mod likeness;
 mod list;
 mod objects;
 mod pipeline;
+mod plan;
 mod remove;
+mod search;
 mod slots;
 mod snapshots;
 mod source;
@@ -30,17 +33,20 @@ use crate::keys::{Bundle, Compartment, Role};
 use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
-pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, add, add_archive};
+pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use export::{Exported, export};
-pub use extract::{ExtractOptions, Extracted, Lost, cat, extract};
+pub use extract::{ExtractOptions, Extracted, FlatNames, Lost, cat, extract, preview};
+pub use handle::{Handle, HandlePrefix};
 pub use item::{Facts, ItemType, State, Whereabouts, Xattrs};
 pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
+pub use plan::plan;
 pub use remove::{Removed, remove_source};
+pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
     NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot, slots,
 };
@@ -74,6 +80,8 @@ pub(crate) struct Keyring {
     pub(crate) pack_sealed: MacKey,
     pub(crate) entry: EntryKeys,
     pub(crate) table: TableKeys,
+    pub(crate) handle_general: Option<MacKey>,
+    pub(crate) handle_sealed: Option<MacKey>,
 }
 
 impl Keyring {
@@ -85,6 +93,8 @@ impl Keyring {
             pack_sealed: bundle.pack_mac_key(Compartment::Sealed),
             entry: EntryKeys { writer: writer.clone(), reader: reader.clone() },
             table: TableKeys { writer, reader },
+            handle_general: bundle.handle_key(Compartment::General),
+            handle_sealed: bundle.handle_key(Compartment::Sealed),
             bundle,
         }
     }

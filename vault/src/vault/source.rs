@@ -144,12 +144,8 @@ impl Source {
         }
         let head = window.bytes();
         let recognised = kinds::recognise(head, entry.length.max(head.len() as u64));
-        let sealed = match self.seal {
-            Seal::ByContent => recognised.sealed,
-            Seal::Always => true,
-            Seal::Never => false,
-        };
-        let compartment = if sealed { Compartment::Sealed } else { Compartment::General };
+        let compartment = self.seal.compartment(recognised.sealed);
+        let sealed = compartment == Compartment::Sealed;
         let cutter = match recognised.dense {
             true => None,
             false => Some(if sealed { &self.sealed } else { &self.general }),

@@ -11,6 +11,8 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use vault::check::{CheckOptions, check};
+use vault::files::ItemPath;
+use vault::keys::Compartment;
 use vault::payload::{Identity, Reader, SlotKey, open_slot};
 use vault::progress::Silent;
 use vault::store::{FolderStore, Store};
@@ -135,9 +137,23 @@ fn page() -> String {
         ("writer MAC key", &writer),
         ("reader MAC key", &reader),
         ("fingerprint", &bundle.key("icvault fingerprint", &index, 1)),
+        ("handle key of general", &bundle.key("icvault handle", &general, 2)),
     ] {
         say(format!("| {what} | `{}` |\n", hex(key)));
     }
+
+    say("\n## A handle (11)\n\n".to_owned());
+    let mac = hmac(&bundle.key("icvault handle", &general, 2), &[b"example\0Notes\0hello.txt"]);
+    let bits = mac[..5].iter().fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
+    let letters = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let handle: String =
+        (0..8).map(|place| char::from(letters[bits >> (35 - 5 * place) & 31])).collect();
+    assert_eq!(format!("i{handle}"), HANDLE);
+    say(format!(
+        "`Notes/hello.txt` of the source `example`: HMAC(handle key, `example` ‖ `00` ‖ `Notes` ‖ `00` ‖\n\
+         `hello.txt`) begins with `{}`, so its handle is `{HANDLE}`.\n",
+        hex(&mac[..5])
+    ));
 
     let entry =
         files(&root.join("chain/a")).into_iter().find(|p| name(p).contains("/00000002-")).unwrap();
@@ -204,6 +220,9 @@ fn page() -> String {
     page
 }
 
+/// The handle of `Notes/hello.txt` in the example.
+const HANDLE: &str = "i1bsr2hkx";
+
 #[test]
 fn the_page_says_what_the_bytes_are() {
     let path = folder().join("README.md");
@@ -235,6 +254,9 @@ fn the_kept_vault_opens_with_key_and_passphrase() {
         let out = temp.path().join(n.to_string());
         let done = extract(&vault, &Spec::Latest, &out).unwrap();
         assert!(done.lost.is_empty() && done.refused.is_empty());
+        let path = ItemPath::parse_display(b"Notes/hello.txt").unwrap();
+        let handle = vault.handle("example", Compartment::General, &path).unwrap();
+        assert_eq!(handle.to_string(), HANDLE);
         let contents = contents_of(&out);
         assert_eq!(contents[Path::new("Notes/hello.txt")], b"hello\n");
         assert_eq!(contents[Path::new("Notes/link")], b"hello.txt");

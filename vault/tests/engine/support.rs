@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vault::error::Result;
-use vault::files::Target;
+use vault::files::{Globs, Target};
 use vault::id::{MacKey, Sha, hex};
 use vault::keys::{Bundle, Compartment, Role};
 use vault::pack::{Kind, PackWriter, Piece, Salt};
@@ -142,6 +142,7 @@ pub(crate) fn options(source: &str, time: i64) -> AddOptions {
         level: 3,
         seal: Seal::ByContent,
         exclude: Vec::new(),
+        leave_out: Globs::default(),
     }
 }
 
