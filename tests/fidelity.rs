@@ -337,6 +337,13 @@ fn a_bundle_is_one_item_with_members() {
     };
     assert_eq!(of("Old.mbox")["kind"], "mail");
     assert_eq!(of("Old.mbox")["type"], "folder");
+    assert_eq!(of("Old.mbox")["size"], message.len() + 1);
+    let shown = |args: &[&str]| bench.open(["list"].iter().chain(args)).succeeded().stdout;
+    assert_eq!(shown(&[]), "Old.mbox/\nother.txt\n");
+    let members = "Old.mbox/\nOld.mbox/mbox\nOld.mbox/table_of_contents\n";
+    assert_eq!(shown(&["Old.mbox"]), members);
+    assert_eq!(shown(&["-r"]), format!("{members}other.txt\n"));
+    assert_eq!(shown(&["--kind", "mail"]), "Old.mbox/\n");
     // A bundle that is added alone keeps its name: its inside is not the source.
     bench.open(["add", "export/Old.mbox", "--as", "alone"]).succeeded();
     bench.open(["extract", "alone", "-o", "back"]).succeeded();

@@ -199,7 +199,7 @@ fn assert_lists_the_same(bench: &Bench, script: &Path, identity: &str, source: &
     let lines = lines.map(|line| line.strip_suffix(" (not stored)").unwrap_or(line));
     let (folders, mut files): (Vec<&str>, Vec<&str>) =
         lines.partition(|line| line.starts_with('d'));
-    let ours = bench.run(["-i", identity, "list", "--json", source]).succeeded().json();
+    let ours = bench.run(["-i", identity, "list", "-r", "--json", source]).succeeded().json();
     let ours = ours.as_array().unwrap().iter();
     let mut ours: Vec<(&str, bool)> =
         ours.map(|item| (item["path"].as_str().unwrap(), item["type"] == "folder")).collect();

@@ -174,7 +174,7 @@ pub(crate) struct List {
     /// Mode, size, time, compartment, kind and handle as well
     #[arg(short, long)]
     pub(crate) long: bool,
-    /// All levels, as without it
+    /// The insides of bundles as well, which are one item otherwise
     #[arg(short, long)]
     pub(crate) recursive: bool,
     /// One level only

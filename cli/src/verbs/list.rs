@@ -80,6 +80,7 @@ impl Counts {
     fn take(&mut self, facts: &Facts) {
         let count = match FoundType::of(facts) {
             FoundType::File => &mut self.files,
+            FoundType::Folder if is_bundle(facts) => &mut self.files,
             FoundType::Folder => &mut self.folders,
             FoundType::Link => &mut self.links,
             FoundType::Missing => &mut self.missing,
@@ -125,7 +126,8 @@ impl Lister<'_> {
         held.iter().try_for_each(|item| self.tell(info, item))
     }
 
-    /// Calls `each` with every item that is wanted, in the order of their names.
+    /// Calls `each` with every item that is wanted, in the order of their names. A bundle comes as
+    /// one item of the size of all that is in it, unless its inside is asked for.
     fn walk(
         &mut self,
         info: &SnapshotInfo,
@@ -134,9 +136,10 @@ impl Lister<'_> {
     ) -> Result<()> {
         let mut items = library::list(self.vault, info, below.map_or(&[], ItemPath::key));
         self.locked = self.locked.saturating_add(items.locked.0);
+        let mut bundle: Option<Item> = None;
         loop {
             let item = match items.next_item() {
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Ok(Some(item)) => item,
                 Err(error) => {
                     self.lost = self.lost.saturating_add(1);
@@ -147,16 +150,31 @@ impl Lister<'_> {
             };
             if let Some(below) = below {
                 if !item.path.key().starts_with(below.key()) {
-                    return Ok(());
+                    break;
                 }
                 if item.path != *below && !item.path.is_below(below) {
                     continue;
                 }
             }
-            if self.is_wanted(&item, below) {
+            if let Some(bundle) = &mut bundle
+                && item.path.is_below(&bundle.path)
+            {
+                bundle.facts.length = bundle.facts.length.saturating_add(item.facts.length);
+                continue;
+            }
+            if let Some(bundle) = bundle.take() {
+                each(self, bundle)?;
+            }
+            if !self.is_wanted(&item, below) {
+                continue;
+            }
+            if !self.verb.recursive && is_bundle(&item.facts) && below != Some(&item.path) {
+                bundle = Some(item);
+            } else {
                 each(self, item)?;
             }
         }
+        bundle.map_or(Ok(()), |bundle| each(self, bundle))
     }
 
     fn is_wanted(&self, item: &Item, below: Option<&ItemPath>) -> bool {
@@ -206,6 +224,11 @@ impl Lister<'_> {
         }
         self.ui.line(line)
     }
+}
+
+/// Whether a folder is one thing to a person.
+fn is_bundle(facts: &Facts) -> bool {
+    facts.item_type == ItemType::Folder && facts.kind != "folder"
 }
 
 fn mode(item: &Item) -> String {
