@@ -339,6 +339,26 @@ fn shells_and_man_are_told_of_every_verb() {
 }
 
 #[test]
+fn errors_are_json_where_that_was_asked_for() {
+    let bench = Bench::new();
+    for (args, code) in [
+        (&["find", "--json"][..], 2),
+        (&["find", "--json", "a", "--no-such-option"], 2),
+        (&["find", "--json", "a", "--type", "\u{1b}"], 2),
+        (&["list", "--json", "--sort", "colour"], 2),
+        (&["find", "--json", "a"], 10),
+        (&["add", "--json", "nowhere"], 1),
+        (&["extract", "--json", "-o", "back"], 10),
+    ] {
+        let ran = bench.run(args).ended_with(code);
+        let error: Value = serde_json::from_str(ran.stderr.trim()).unwrap();
+        assert_eq!((&error["code"], &error["message_type"]), (&code.into(), &"error".into()));
+        assert!(!error["message"].as_str().unwrap().contains('\n'), "{error}");
+        assert!(!ran.stderr.contains('\u{1b}'), "{args:?}");
+    }
+}
+
+#[test]
 fn nothing_moves_where_nobody_looks() {
     let bench = Bench::with_vault();
     bench.write("export/a", vec![7; 3_000_000]);

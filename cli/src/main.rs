@@ -37,7 +37,11 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             // Also `--help` and `--version`, which are no failure. That nobody reads it is none.
-            drop(error.print());
+            if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+                ui::fail_usage(&error.to_string());
+            } else {
+                drop(error.print());
+            }
             return ExitCode::from(if error.use_stderr() { Code::Usage.number() } else { 0 });
         }
     };

@@ -151,6 +151,19 @@ impl JsonArray<'_> {
     }
 }
 
+/// Tells as JSON what is wrong with a command line that could not be read.
+pub(crate) fn fail_usage(text: &str) {
+    let (message, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let hint = rest.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    tell(&json_text(&json!({
+        "message_type": "error",
+        "code": Code::Usage.number(),
+        "message": message,
+        "hint": (!hint.is_empty()).then(|| hint.join(" ")),
+    })));
+}
+
 fn tell(line: &str) {
     // There is nowhere left to say that standard error is closed.
     drop(writeln!(io::stderr(), "{line}"));

@@ -754,7 +754,8 @@ mod tests {
         let mut memory = Memory::default();
         let one = build(&mut memory, &numbered(0..10_000));
         let other = build(&mut memory, &numbered(0..10_010));
-        let leaf = *memory.chunks.iter().find(|(_, node)| node[2] == 0).unwrap().0;
+        let leaves = memory.chunks.iter().filter(|(_, node)| node[2] == 0).map(|(id, _)| *id);
+        let leaf = leaves.min_by_key(|leaf| *leaf.id.bytes()).unwrap();
         let whole = memory.chunks.remove(&leaf).unwrap();
         let take = |memory: &mut Memory| {
             let (mut forest, mut entries, mut errors) = (Forest::default(), 0, 0);
@@ -765,7 +766,9 @@ mod tests {
             (entries, errors)
         };
         let (entries, errors) = take(&mut memory);
-        assert!(entries > 9_500 && (1..=2).contains(&errors), "{entries} {errors}");
+        // Each tree has a parent of it, unless they share that too.
+        assert!((1..=2).contains(&errors), "{errors}");
+        assert!(entries > 8_000, "{entries}");
         memory.chunks.insert(leaf, whole);
         // A node that one parent describes rightly is refused below another that does not.
         let mut forest = Forest::default();

@@ -55,6 +55,7 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
     };
     if verb.json {
         ui.json(&json!({
+            "message_type": "summary",
             "findings": report.findings.iter().map(document).collect::<Value>(),
             "objects": report.objects,
             "bytes": report.bytes,
