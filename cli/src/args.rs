@@ -355,7 +355,8 @@ pub(crate) struct KeyAdd {
     /// Opened by a new passphrase (this is what happens without --recipient)
     #[arg(long)]
     pub(crate) passphrase: bool,
-    /// What it may do; `everyday` does all but read sealed items
+    /// What it may do: `everyday` all but read sealed items; `add` store exports, see when what was
+    /// added, and read nothing
     #[arg(long, default_value = "full")]
     pub(crate) role: Role,
     /// A name for it
@@ -367,6 +368,7 @@ pub(crate) struct KeyAdd {
 pub(crate) enum Role {
     Full,
     Everyday,
+    Add,
 }
 
 #[derive(clap::Args)]

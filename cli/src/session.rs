@@ -19,6 +19,9 @@ use crate::ui::{self, Ui};
 /// What a verb is going to do with the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// See the chain and the slots, as every role does.
+    Look,
+    /// Read content.
     Read,
     Write,
 }
@@ -50,6 +53,9 @@ pub(crate) fn open(args: &Args, ui: &Ui, purpose: Purpose) -> Result<Session> {
     let (vault, passphrase) = unlock(args, ui, &path, &store, &options)?;
     let mut session = Session { vault, path, passphrase, memory, known: None };
     session.compare(ui, purpose)?;
+    if purpose == Purpose::Read {
+        session.vault.refuse_unread()?;
+    }
     session.remember(ui);
     Ok(session)
 }
@@ -126,7 +132,7 @@ impl Session {
         let file = self.memory.file(id).unwrap_or_default();
         let known = match self.memory.recall(id) {
             Ok(known) => known,
-            Err(error) if purpose == Purpose::Read => {
+            Err(error) if purpose != Purpose::Write => {
                 ui.warn(format!("what was remembered of this vault cannot be read: {error}"));
                 ui.hint(format!("look at {}", file.display()));
                 return Ok(());

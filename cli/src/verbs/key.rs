@@ -13,7 +13,7 @@ use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
 pub(crate) fn list(args: &Args, verb: &KeyList, ui: &Ui) -> Result<Code> {
-    let session = session::open(args, ui, Purpose::Read)?;
+    let session = session::open(args, ui, Purpose::Look)?;
     let slots = slots(&session)?;
     if verb.json {
         ui.json(&slots.iter().map(document).collect::<Value>())?;
@@ -43,11 +43,11 @@ pub(crate) fn add(args: &Args, verb: &KeyAdd, ui: &Ui) -> Result<Code> {
     let role = match verb.role {
         Role::Full => keys::Role::Full,
         Role::Everyday => keys::Role::Everyday,
+        Role::Add => keys::Role::Add,
     };
-    let letter = match (&recipient, role) {
-        (Some(_), _) => SlotLetter::Key,
-        (None, keys::Role::Full) => SlotLetter::Passphrase,
-        (None, keys::Role::Everyday) => SlotLetter::Everyday,
+    let letter = match &recipient {
+        Some(_) => SlotLetter::Key,
+        None => SlotLetter::of_passphrase(role),
     };
     let passphrase = match recipient {
         Some(_) => None,

@@ -28,6 +28,8 @@ pub enum SlotLetter {
     Passphrase,
     /// A passphrase with role `everyday`.
     Everyday,
+    /// A passphrase with role `add`.
+    Add,
     /// The recovery code.
     Recovery,
     /// A recipient.
@@ -35,13 +37,23 @@ pub enum SlotLetter {
 }
 
 impl SlotLetter {
-    const ALL: [Self; 4] = [Self::Passphrase, Self::Everyday, Self::Recovery, Self::Key];
+    const ALL: [Self; 5] = [Self::Passphrase, Self::Everyday, Self::Add, Self::Recovery, Self::Key];
+
+    /// The letter of a passphrase slot of the role.
+    pub const fn of_passphrase(role: Role) -> Self {
+        match role {
+            Role::Full => Self::Passphrase,
+            Role::Everyday => Self::Everyday,
+            Role::Add => Self::Add,
+        }
+    }
 
     /// The letter.
     pub const fn letter(self) -> char {
         match self {
             Self::Passphrase => 'p',
             Self::Everyday => 'e',
+            Self::Add => 'a',
             Self::Recovery => 'r',
             Self::Key => 'k',
         }
@@ -269,6 +281,10 @@ fn change(
     time: i64,
 ) -> Result<Vec<SlotRow>> {
     vault.refuse_foreign()?;
+    if !vault.keys.knows_readers() {
+        return Err(Error::new(ErrorKind::NotPermitted, "this key may add, and change no slots")
+            .hint("use the full passphrase or the recovery code"));
+    }
     vault.refresh()?;
     let names = slot_names(vault.store.as_ref())?;
     let removed =
