@@ -48,7 +48,8 @@ pub use plan::plan;
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
-    NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot, slots,
+    NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot,
+    slot_of, slots,
 };
 pub use snapshots::{SnapshotInfo, Spec};
 
@@ -211,6 +212,18 @@ impl Vault {
                 .hint("somebody put another vault in its place; try another copy of it"));
         }
         Ok(())
+    }
+
+    /// Refuses a change of slots to a role whose word for it nobody would take.
+    ///
+    /// # Errors
+    /// `NotPermitted`.
+    pub fn refuse_slot_changes(&self) -> Result<()> {
+        if self.keys.knows_readers() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotPermitted, "this key may add, and change no slots")
+            .hint("use the full passphrase or the recovery code"))
     }
 
     /// Refuses what needs content to a role that reads none.
@@ -444,8 +457,11 @@ pub struct InitOptions<'a> {
 /// entry.
 ///
 /// # Errors
-/// `Refused` when there is a vault already.
+/// `Refused` when there is a vault already, or when only a device or an ssh key would open it.
 pub fn init(store: Arc<dyn Store>, options: &InitOptions<'_>) -> Result<Vault> {
+    if !slots::has_lasting(&options.slots) {
+        return Err(slots::not_alone());
+    }
     let exists =
         || Error::new(ErrorKind::Refused, "there is a vault already").hint("choose another folder");
     // The marker comes last, so one that cannot be read is of an init that did not end either.
