@@ -79,6 +79,13 @@ impl Ui {
         }
     }
 
+    /// Something that happens, unless quiet.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.say("note", text.as_ref());
+        }
+    }
+
     /// Something for who wants to know more.
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         if self.verbose {
@@ -149,6 +156,11 @@ impl JsonArray<'_> {
     pub(crate) fn finish(self) -> Result<()> {
         self.ui.line(if self.is_empty { "[]" } else { "]" })
     }
+}
+
+/// Shows what a plugin has to say, which is no text of ours.
+pub(crate) fn relay(message: &str) {
+    tell(&format!("plugin: {}", escape(message)));
 }
 
 fn tell(line: &str) {
