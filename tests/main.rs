@@ -11,6 +11,7 @@ mod fidelity;
 mod find;
 mod forms;
 mod journeys;
+mod keys;
 mod kill;
 mod large;
 mod second_reader;

@@ -94,6 +94,48 @@ fn secrets_are_in_no_file_and_in_no_write() {
     assert_eq!(back, export);
 }
 
+/// Made-up words are for the terminal, the code for stdout and the page that was asked for.
+#[test]
+fn made_up_words_and_the_page_are_where_they_were_asked_for() {
+    if !has(&["strace", "python3"]) {
+        return;
+    }
+    let bench = Bench::new();
+    bench.write("answers", "\n@shown\n");
+    let trace = bench.path("trace");
+    let calls = "trace=write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,execve";
+    let args = ["-f", "-v", "-xx", "-s", "1000000", "-e", calls, "-e", "signal=none", "-o"];
+    let init = bench.command(["init", "v.icvault", "--kit", "kit.html"]);
+    let all = args.into_iter().map(str::as_ref).chain([trace.as_os_str(), init.get_program()]);
+    let mut traced = tools::program("strace", all.chain(init.get_args()), &bench.path(""));
+    traced.env("ICVAULT_STATE", bench.path("state"));
+    let typed = tools::at_terminal(&traced, &bench.path("answers"), &bench.path(""));
+    let made = Ran::of(typed).succeeded();
+    let line = |before: &str| made.stdout.lines().find_map(|line| line.strip_prefix(before));
+    let words = line("    ").unwrap().trim_end();
+    let code = line("recovery code: ").unwrap().trim_end();
+
+    let trace = Trace::read(&trace);
+    let lines_with = |text: &str| {
+        let wanted = Needles::new([text].into_iter());
+        let lines = trace.0.iter().filter(|line| !wanted.find(strings(line)).is_empty());
+        lines.map(|line| line.split_once("write(").map_or("", |(_, rest)| &rest[..2])).collect()
+    };
+    let shown: Vec<&str> = lines_with(words);
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(!["1,", "2,"].contains(&shown[0]), "not to what is piped away: {shown:?}");
+    let written: Vec<&str> = lines_with(code);
+    assert_eq!(written.iter().filter(|descriptor| **descriptor != "1,").count(), 1, "{written:?}");
+    let wanted = Needles::new([words, code].into_iter());
+    assert_eq!(wanted.find(trace.executed()), BTreeSet::new());
+    for folder in ["v.icvault", "state"] {
+        for path in files(&bench.path(folder)) {
+            assert_eq!(wanted.within(&path), BTreeSet::new(), "{path:?}");
+        }
+    }
+    assert_eq!(wanted.within(&bench.path("kit.html")), BTreeSet::from([code.to_owned()]));
+}
+
 /// Passwords, and key files under telling names in telling folders; the markers.
 fn make_export(bench: &Bench) -> Vec<String> {
     let mut random = Random(0x7365_6372);

@@ -18,7 +18,8 @@ pub(crate) struct Args {
     /// The vault's folder [else ICVAULT_VAULT, else the only *.icvault folder here]
     #[arg(short = 'V', long, global = true, value_name = "PATH")]
     pub(crate) vault: Option<PathBuf>,
-    /// A file with AGE-SECRET-KEY lines, - for stdin [else ICVAULT_IDENTITY]
+    /// A file with AGE-SECRET-KEY or AGE-PLUGIN lines, or an ssh-ed25519 key; - for stdin [else
+    /// ICVAULT_IDENTITY]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
     /// Print errors and asked-for data only
@@ -84,16 +85,33 @@ pub(crate) struct Tour {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = NEW_PASSPHRASES)]
 pub(crate) struct Init {
     /// The folder to make
     pub(crate) path: PathBuf,
-    /// Lock it to the owner of this age recipient instead of a passphrase; may be repeated
-    #[arg(long, value_name = "age1…")]
+    /// Lock it to the owner of this key instead of a passphrase: age1…, age1PLUGIN1… or
+    /// "ssh-ed25519 …"; may be repeated
+    #[arg(long, value_name = "RECIPIENT")]
     pub(crate) recipient: Vec<String>,
+    /// Two passphrases: one for every day that opens all but sealed items, and a full one
+    #[arg(long, conflicts_with = "recipient")]
+    pub(crate) two_locks: bool,
     /// Make no recovery code
     #[arg(long)]
     pub(crate) no_recovery: bool,
+    /// Also write a page to print, with the recovery code and how to open the vault, as HTML into
+    /// this new file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_recovery")]
+    pub(crate) kit: Option<PathBuf>,
 }
+
+/// How a script gives new passphrases.
+const NEW_PASSPHRASES: &str = "A new passphrase is asked for twice; six words are made up when the \
+    answer is empty. A script gives it in the first line of the file ICVAULT_NEW_PASSPHRASE_FILE; with \
+    --two-locks the first line is the full passphrase, the second the one for every day.";
+/// The same for one passphrase.
+const NEW_PASSPHRASE: &str = "A new passphrase is asked for twice; six words are made up when the \
+    answer is empty. A script gives it in the first line of the file ICVAULT_NEW_PASSPHRASE_FILE.";
 
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("seal").multiple(false), after_help = ADDING)]
@@ -348,14 +366,23 @@ pub(crate) struct KeyList {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = NEW_PASSPHRASE)]
 pub(crate) struct KeyAdd {
-    /// Opened by the owner of this age recipient
-    #[arg(long, value_name = "age1…", conflicts_with = "passphrase")]
+    /// Opened by the owner of this key: age1…, age1PLUGIN1… or "ssh-ed25519 …"
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "passphrase")]
     pub(crate) recipient: Option<String>,
+    /// Opened by a new recovery code, shown this once; an old one stays until it is removed
+    #[arg(long, conflicts_with_all = ["recipient", "passphrase", "role"])]
+    pub(crate) recovery: bool,
+    /// Also write a page to print, with the recovery code and how to open the vault, as HTML into
+    /// this new file
+    #[arg(long, value_name = "FILE", requires = "recovery")]
+    pub(crate) kit: Option<PathBuf>,
     /// Opened by a new passphrase (this is what happens without --recipient)
     #[arg(long)]
     pub(crate) passphrase: bool,
-    /// What it may do; `everyday` does all but read sealed items
+    /// What it may do: `everyday` all but read sealed items; `add` store exports, see when what was
+    /// added, and read nothing
     #[arg(long, default_value = "full")]
     pub(crate) role: Role,
     /// A name for it
@@ -367,6 +394,7 @@ pub(crate) struct KeyAdd {
 pub(crate) enum Role {
     Full,
     Everyday,
+    Add,
 }
 
 #[derive(clap::Args)]
@@ -380,6 +408,7 @@ pub(crate) struct KeyRemove {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = NEW_PASSPHRASE)]
 pub(crate) struct KeyPasswd {
     /// The slot, when there are several passphrases
     #[arg(value_name = "ID")]
@@ -443,6 +472,19 @@ pub(crate) fn passphrase_source() -> Option<PassphraseSource> {
 /// Where a new passphrase comes from when nobody is asked.
 pub(crate) fn new_passphrase_file() -> Option<PathBuf> {
     variable("ICVAULT_NEW_PASSPHRASE_FILE").map(PathBuf::from)
+}
+
+/// The folders that programs are looked for in.
+pub(crate) fn program_folders() -> Vec<PathBuf> {
+    variable("PATH")
+        .iter()
+        .flat_map(|path| std::env::split_paths(path).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Whether age was told to print what goes to and comes from a plugin, keys among it.
+pub(crate) fn plugins_are_logged() -> bool {
+    variable("AGEDEBUG").is_some_and(|value| value == "plugin")
 }
 
 /// The folder for what is remembered outside of vaults; none without a home.

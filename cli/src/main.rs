@@ -5,22 +5,28 @@
 //! | `args` | the command line and the environment |
 //! | `ui` | everything that is printed: escaping, progress, units |
 //! | `errors` | exit codes, and failures as a person is told them |
+//! | `words` | passphrases of words, and how soon one is guessed |
+//! | `plugins` | programs that know keys of other kinds |
 //! | `secrets` | passphrases and identities: files, commands, prompts |
 //! | `hardening` | what the process gives up before it sees a secret |
 //! | `memory` | what is remembered of a vault outside of it |
 //! | `session` | finding and opening the vault |
+//! | `kit` | the page to print |
 //! | `names` | what SNAPSHOT and ITEM mean |
 //! | `verbs` | one function a verb |
 
 mod args;
 mod errors;
 mod hardening;
+mod kit;
 mod memory;
 mod names;
+mod plugins;
 mod secrets;
 mod session;
 mod ui;
 mod verbs;
+mod words;
 
 use std::panic;
 use std::process::ExitCode;

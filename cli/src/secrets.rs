@@ -6,22 +6,26 @@ use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use vault::payload::Identity;
+use vault::payload::SlotIdentity;
 use zeroize::Zeroizing;
 
 use crate::args::{self, Args, PassphraseSource};
 use crate::errors::{Code, Failure, Result};
+use crate::ui::{self, Ui};
+use crate::{plugins, session, words};
 
 /// A passphrase as it was given.
 pub(crate) type Passphrase = Zeroizing<String>;
 
 /// The longest input a secret is looked for in.
 const INPUT_MAX: u64 = 65_536;
-/// A passphrase shorter than this gets a warning.
-const LENGTH_LOW: usize = 12;
+/// How often made-up words may be typed.
+const TRIES: usize = 3;
+/// What a script sets instead of being asked for a new passphrase.
+const NEW_FILE: &str = "ICVAULT_NEW_PASSPHRASE_FILE";
 
 /// The identities of the file that was named, if one was.
-pub(crate) fn identities(args: &Args) -> Result<Option<Vec<Identity>>> {
+pub(crate) fn identities(args: &Args, ui: &Ui) -> Result<Option<Vec<SlotIdentity>>> {
     let Some(path) = args.identity_path() else { return Ok(None) };
     let what = format!("the identity file {}", path.display());
     let bytes = if path.as_os_str() == "-" {
@@ -30,15 +34,24 @@ pub(crate) fn identities(args: &Args) -> Result<Option<Vec<Identity>>> {
         read(&mut open(&path, &what)?, &what)?
     };
     let text = utf8(&bytes, &what)?;
+    if SlotIdentity::is_ssh(text) {
+        let question =
+            format!("passphrase of the ssh key {}: ", ui::escape(&path.display().to_string()));
+        return Ok(Some(vec![SlotIdentity::parse_ssh(text, || ask_hidden(&question))?]));
+    }
     let mut identities = Vec::new();
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         if line.starts_with('#') {
             continue;
         }
-        identities.push(Identity::parse(line).map_err(|_| {
+        let identity = SlotIdentity::parse(line).map_err(|_| {
             Failure::usage(format!("a line of {what} is no AGE-SECRET-KEY"))
                 .hint("a key that is locked with a passphrase: age -d KEY | icvault -i - …")
-        })?);
+        })?;
+        identities.push(match identity.plugin().map(str::to_owned) {
+            Some(name) => identity.asking(plugins::announce(&name, ui)?),
+            None => identity,
+        });
     }
     if identities.is_empty() {
         return Err(Failure::usage(format!("no AGE-SECRET-KEY in {what}")));
@@ -83,48 +96,81 @@ pub(crate) fn passphrase_from_environment() -> Result<Option<Passphrase>> {
     Ok(Some(passphrase))
 }
 
-/// A new passphrase: from its file, or typed twice at the terminal. For the first passphrase of a
-/// vault whatever gives the passphrase later will do.
-pub(crate) fn new_passphrase(what: &str, is_first: bool) -> Result<Passphrase> {
+/// A new passphrase: from its file, or typed twice at the terminal, or made up there. For the first
+/// passphrase of a vault whatever gives the passphrase later will do.
+pub(crate) fn new_passphrase(what: &str, is_first: bool, ui: &Ui) -> Result<Passphrase> {
     let given = match args::new_passphrase_file() {
         Some(path) => Some(from_file(&path)?),
         None if is_first => passphrase_from_environment()?,
         None => None,
     };
+    accept(given, what, ui)
+}
+
+/// The passphrases of a new vault with two locks: the full one and the one for every day.
+pub(crate) fn two_passphrases(vault: &str, ui: &Ui) -> Result<[Passphrase; 2]> {
+    let [full, everyday] = match args::new_passphrase_file() {
+        Some(path) => {
+            let what = format!("the passphrase file {}", path.display());
+            let bytes = read(&mut open(&path, &what)?, &what)?;
+            [0, 1].map(|number| line(&bytes, number, &what).map(Some))
+        }
+        None => [Ok(None), Ok(None)],
+    };
+    let everyday = accept(everyday?, &format!("new everyday passphrase for {vault}"), ui)?;
+    let full = accept(full?, &format!("new full passphrase for {vault}"), ui)?;
+    if full == everyday {
+        let message = "the full and the everyday passphrase are the same";
+        return Err(Failure::new(Code::Failed, message).hint("one would do: leave out --two-locks"));
+    }
+    Ok([full, everyday])
+}
+
+/// The passphrase that was given, or one that somebody is asked for; warns of a weak one.
+fn accept(given: Option<Passphrase>, what: &str, ui: &Ui) -> Result<Passphrase> {
     let passphrase = match given {
         Some(passphrase) => passphrase,
         None => {
-            let first = prompt(&format!("{what}: "), "ICVAULT_NEW_PASSPHRASE_FILE")?;
+            let first = prompt(&format!("{what} (nothing: words are made up): "), NEW_FILE)?;
             if first.is_empty() {
-                return Err(empty());
+                return made_up();
             }
-            if *prompt("the same once more: ", "ICVAULT_NEW_PASSPHRASE_FILE")? != *first {
+            if *prompt("the same once more: ", NEW_FILE)? != *first {
                 return Err(Failure::new(Code::Failed, "these were two different passphrases"));
             }
             first
         }
     };
-    if passphrase.is_empty() { Err(empty()) } else { Ok(passphrase) }
+    if passphrase.is_empty() {
+        return Err(Failure::usage("an empty passphrase keeps nobody out")
+            .hint("take six words that nobody said before"));
+    }
+    if let Some(weakness) = words::weakness(&passphrase) {
+        ui.warn(weakness);
+        ui.hint("at a terminal, answer nothing and six words are made up; icvault key passwd");
+    }
+    Ok(passphrase)
 }
 
-fn empty() -> Failure {
-    Failure::usage("an empty passphrase keeps nobody out")
-        .hint("take six words that nobody said before")
-}
-
-/// Why a passphrase is easily guessed, if that can be told at a glance.
-pub(crate) fn weakness(passphrase: &str) -> Option<&'static str> {
-    let mut kinds: Vec<char> = passphrase.chars().collect();
-    let length = kinds.len();
-    kinds.sort_unstable();
-    kinds.dedup();
-    if length < LENGTH_LOW {
-        return Some("it is short");
+/// A passphrase of words, shown once on the terminal and nowhere else, and typed once.
+fn made_up() -> Result<Passphrase> {
+    let passphrase = words::draw(session::random().as_ref());
+    let mut shown = Zeroizing::new(String::with_capacity(256));
+    for part in ["\n    ", &passphrase, "\n\nwrite it down; it is not shown again\n"] {
+        shown.push_str(part);
     }
-    if kinds.len() < 6 {
-        return Some("it has few different characters");
+    terminal()?.write_all(shown.as_bytes()).map_err(asking)?;
+    for tried in 1..=TRIES {
+        if *prompt("type it once: ", NEW_FILE)? == *passphrase {
+            return Ok(passphrase);
+        }
+        if tried < TRIES {
+            terminal()?
+                .write_all(b"not the same; as it stands above, with its blanks\n")
+                .map_err(asking)?;
+        }
     }
-    kinds.iter().all(char::is_ascii_digit).then_some("it is made of digits alone")
+    Err(Failure::new(Code::Failed, "that was another passphrase; nothing was changed"))
 }
 
 /// Whether somebody can be asked.
@@ -144,18 +190,31 @@ pub(crate) fn prompt(text: &str, variable: &str) -> Result<Passphrase> {
         .map_err(|error| Failure::new(Code::Failed, format!("asking for a passphrase: {error}")))
 }
 
+/// Asks for a secret that no script can give; none without a terminal.
+pub(crate) fn ask_hidden(text: &str) -> Option<Passphrase> {
+    has_terminal().then(|| rpassword::prompt_password(text).ok().map(Zeroizing::new)).flatten()
+}
+
 /// Asks something that is no secret; the answer without its line end.
 pub(crate) fn ask(text: &str) -> Result<String> {
-    let failed = |error| Failure::new(Code::Failed, format!("asking on the terminal: {error}"));
-    let terminal = File::options()
+    let terminal = terminal()?;
+    (&terminal).write_all(text.as_bytes()).map_err(asking)?;
+    let mut answer = String::new();
+    BufReader::new(&terminal).read_line(&mut answer).map_err(asking)?;
+    Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn terminal() -> Result<File> {
+    File::options()
         .read(true)
         .write(true)
         .open("/dev/tty")
-        .map_err(|_| Failure::usage("no terminal to ask on").hint("--yes when you are sure"))?;
-    (&terminal).write_all(text.as_bytes()).map_err(failed)?;
-    let mut answer = String::new();
-    BufReader::new(&terminal).read_line(&mut answer).map_err(failed)?;
-    Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
+        .map_err(|_| Failure::usage("no terminal to ask on").hint("--yes when you are sure"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]
+fn asking(error: io::Error) -> Failure {
+    Failure::new(Code::Failed, format!("asking on the terminal: {error}"))
 }
 
 fn from_file(path: &Path) -> Result<Passphrase> {
@@ -180,7 +239,12 @@ fn read(input: &mut dyn Read, what: &str) -> Result<Zeroizing<Vec<u8>>> {
 
 /// The first line, without its end; blanks belong to it.
 fn first_line(bytes: &[u8], what: &str) -> Result<Passphrase> {
-    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line(bytes, 0, what)
+}
+
+/// A line by its number, counted from 0; empty behind the last.
+fn line(bytes: &[u8], number: usize, what: &str) -> Result<Passphrase> {
+    let line = bytes.split(|&byte| byte == b'\n').nth(number).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     utf8(line, what).map(|line| Zeroizing::new(line.to_owned()))
 }
@@ -201,13 +265,7 @@ mod tests {
             assert_eq!(*first_line(input.as_bytes(), "x").unwrap(), expected, "{input:?}");
         }
         assert!(first_line(b"\xff", "x").is_err());
-    }
-
-    #[test]
-    fn what_is_easily_guessed_is_noticed() {
-        for weak in ["short", "aaaaaaaaaaaaaaaaaa", "123456789012345"] {
-            assert!(weakness(weak).is_some(), "{weak}");
-        }
-        assert!(weakness("correct horse battery staple").is_none());
+        let lines = [0, 1, 2, 3].map(|number| line(b"one\r\ntwo\n", number, "x").unwrap());
+        assert_eq!(lines.map(|line| line.as_str().to_owned()), ["one", "two", "", ""]);
     }
 }

@@ -13,12 +13,15 @@ use vault::vault::{OpenOptions, Randomness, Unlock, Vault, read_marker, slots};
 use crate::args::Args;
 use crate::errors::{Code, Failure, Result};
 use crate::memory::{Known, LastCheck, Memory};
-use crate::secrets::{self, Passphrase};
+use crate::secrets;
 use crate::ui::{self, Ui};
 
 /// What a verb is going to do with the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// See the chain and the slots, as every role does.
+    Look,
+    /// Read content.
     Read,
     Write,
 }
@@ -27,8 +30,6 @@ pub(crate) enum Purpose {
 pub(crate) struct Session {
     pub(crate) vault: Vault,
     pub(crate) path: PathBuf,
-    /// What opened it, when that was a passphrase.
-    pub(crate) passphrase: Option<Passphrase>,
     memory: Memory,
     known: Option<Known>,
 }
@@ -47,9 +48,12 @@ pub(crate) fn open(args: &Args, ui: &Ui, purpose: Purpose) -> Result<Session> {
     let known = read_marker(store.as_ref()).ok().map(|id| memory.recall(id));
     let known = known.transpose().unwrap_or_default().flatten();
     let options = options(known.as_ref().map(|known| known.fingerprint));
-    let (vault, passphrase) = unlock(args, ui, &path, &store, &options)?;
-    let mut session = Session { vault, path, passphrase, memory, known: None };
+    let vault = unlock(args, ui, &path, &store, &options)?;
+    let mut session = Session { vault, path, memory, known: None };
     session.compare(ui, purpose)?;
+    if purpose == Purpose::Read {
+        session.vault.refuse_unread()?;
+    }
     session.remember(ui);
     Ok(session)
 }
@@ -94,14 +98,13 @@ fn unlock(
     path: &Path,
     store: &Arc<dyn Store>,
     options: &OpenOptions,
-) -> Result<(Vault, Option<Passphrase>)> {
+) -> Result<Vault> {
     let open = |unlock: &Unlock<'_>| Vault::open(Arc::clone(store), unlock, options);
-    if let Some(identities) = secrets::identities(args)? {
-        return Ok((open(&Unlock::Identities(&identities))?, None));
+    if let Some(identities) = secrets::identities(args, ui)? {
+        return Ok(open(&Unlock::Keys(&identities))?);
     }
     if let Some(passphrase) = secrets::passphrase_from_environment()? {
-        let vault = open(&Unlock::Passphrase(&passphrase))?;
-        return Ok((vault, Some(passphrase)));
+        return Ok(open(&Unlock::Passphrase(&passphrase))?);
     }
     let question =
         format!("passphrase or recovery code of {}: ", ui::escape(&path.display().to_string()));
@@ -109,7 +112,7 @@ fn unlock(
     loop {
         let passphrase = secrets::prompt(&question, "ICVAULT_PASSPHRASE_FILE")?;
         match open(&Unlock::Passphrase(&passphrase)) {
-            Ok(vault) => return Ok((vault, Some(passphrase))),
+            Ok(vault) => return Ok(vault),
             Err(error) if error.kind() == ErrorKind::WrongKey && tries < TRIES => {
                 ui.warn(error.to_string());
                 tries += 1;
@@ -126,7 +129,7 @@ impl Session {
         let file = self.memory.file(id).unwrap_or_default();
         let known = match self.memory.recall(id) {
             Ok(known) => known,
-            Err(error) if purpose == Purpose::Read => {
+            Err(error) if purpose != Purpose::Write => {
                 ui.warn(format!("what was remembered of this vault cannot be read: {error}"));
                 ui.hint(format!("look at {}", file.display()));
                 return Ok(());
@@ -207,7 +210,7 @@ impl Session {
 /// A vault that was just made.
 pub(crate) fn made(vault: Vault, path: &Path, ui: &Ui) -> Session {
     let (path, memory) = (path.to_owned(), Memory::new());
-    let mut session = Session { vault, path, passphrase: None, memory, known: None };
+    let mut session = Session { vault, path, memory, known: None };
     session.remember(ui);
     session
 }

@@ -79,6 +79,13 @@ impl Ui {
         }
     }
 
+    /// Something that happens, unless quiet.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.say("note", text.as_ref());
+        }
+    }
+
     /// Something for who wants to know more.
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         if self.verbose {
@@ -162,6 +169,11 @@ pub(crate) fn fail_usage(text: &str) {
         "message": message,
         "hint": (!hint.is_empty()).then(|| hint.join(" ")),
     })));
+}
+
+/// Shows what a plugin has to say, which is no text of ours.
+pub(crate) fn relay(message: &str) {
+    tell(&format!("plugin: {}", escape(message)));
 }
 
 fn tell(line: &str) {

@@ -144,7 +144,7 @@ fn table(data: &[u8]) {
     let macs = [writer().mac(&[&signed]), reader().mac(&[&signed])].concat();
     let plain = Plain([signed, macs, vec![0; 64]].concat());
     let Ok(mut table) = Table::open(plain, vault(), Class::Data) else { return };
-    let keys = TableKeys { writer: writer(), reader: reader() };
+    let keys = TableKeys { writer: writer(), reader: Some(reader()) };
     let mut ids = vec![ChunkId::new([0; 32]), ChunkId::new([255; 32])];
     drop(table.verify(&keys, |row| ids.push(row.id)));
     for id in ids {
@@ -170,7 +170,7 @@ fn list(data: &[u8]) {
 
 /// The input is an entry's payload.
 fn entry(data: &[u8]) {
-    let keys = EntryKeys { writer: writer(), reader: reader() };
+    let keys = EntryKeys { writer: writer(), reader: Some(reader()) };
     let head = Head {
         object: format::OBJECT_ENTRY,
         compartment: format::COMPARTMENT_INDEX,

@@ -94,6 +94,7 @@ class Vault:
     def __init__(self, folder):
         self.folder, self.code, self.found = folder, 0, False       # exit code; was there any item?
         self.places, self.searched = {}, False          # {id of a chunk, or tag: name of its pack}
+        self.adds = False                               # did a slot open that may only add?
 
     @contextlib.contextmanager
     def guard(self, name, outside=()):
@@ -124,10 +125,12 @@ class Vault:
 
     def unlock(self, identity, passphrase):
         """The chain entries that verify under the keys of a slot that opens (S-4)."""
-        for path in self.files("keys/[ab]/%s-" % ("k" if identity else "[per]")):
+        for path in self.files("keys/[ab]/%s-" % ("k" if identity else "[aper]")):
             with self.guard(path):
                 bundle = age(path, identity, passphrase)
-                if bundle is not None:
+                if bundle and b"\n# role: add\n" in bundle:
+                    self.adds = True                    # no identity of `general`: nothing to read with it
+                elif bundle is not None:
                     found = re.findall("(?m)^# (?:vault|index secret|general secret|sealed secret): "
                                        "([0-9a-f]+)\n(AGE-SECRET-KEY-1.*)?", bundle.decode())
                     self.vault, index, general = [bytes.fromhex(digits) for digits, _ in found[:3]]
@@ -332,7 +335,8 @@ def main():
         with vault.guard("snapshot " + name[:16]):
             vault.read(entries[name]["snapshot"], want, output, source + b"\0" if len(newest) > 1 else b"")
     if not newest or want and not vault.found:
-        print("No such snapshot or path." if entries else "No slot opens with that.", file=sys.stderr)
+        print("No such snapshot or path." if entries else "The slot that this opens may add, not read."
+              if vault.adds else "No slot opens with that.", file=sys.stderr)
         vault.code = vault.code or 1
     sys.exit(vault.code)
 

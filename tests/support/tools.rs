@@ -43,7 +43,8 @@ pub(crate) fn program<S: AsRef<OsStr>>(
 }
 
 /// A command at a terminal, where somebody types a line of `answers` at every prompt that ends in a
-/// colon. What is shown comes on stdout. Needs `python3`.
+/// colon; a line `@shown` is the last text that stands there indented. What is shown comes on
+/// stdout. Needs `python3`.
 pub(crate) fn at_terminal(command: &Command, answers: &Path, folder: &Path) -> Command {
     let args = ["-c".as_ref(), TERMINAL.as_ref(), answers.as_os_str(), command.get_program()];
     let mut typed = program("python3", args.into_iter().chain(command.get_args()), folder);
@@ -75,7 +76,10 @@ while True:
     if answers and seen[mark:].endswith(b": "):
         mark = len(seen)
         hidden()
-        os.write(terminal, answers.pop(0) + b"\n")
+        answer = answers.pop(0)
+        if answer == b"@shown":
+            answer = [line for line in seen.splitlines() if line.startswith(b"    ")][-1].strip()
+        os.write(terminal, answer + b"\n")
 sys.stdout.buffer.write(seen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;

@@ -171,7 +171,7 @@ pub struct EntryKeys {
     /// Held by every writer.
     pub writer: MacKey,
     /// Held by readers of `general`.
-    pub reader: MacKey,
+    pub reader: Option<MacKey>,
 }
 
 // The fields of these structs stand in the order of canonical CBOR: shorter names first, then by
@@ -313,7 +313,8 @@ impl Entry {
             return Err(Malformed::new("an entry that nobody with a key wrote", 36).into());
         }
         let has_reader = reader_mac != [0; 32];
-        if has_reader && !has(&keys.reader, &reader_mac) {
+        // Who has not the key cannot tell, and takes the writer's word.
+        if has_reader && keys.reader.as_ref().is_some_and(|key| !has(key, &reader_mac)) {
             return Err(Malformed::new("an entry with a wrong reader MAC", 36).into());
         }
         if reader.rest().iter().any(|&byte| byte != 0) {
@@ -660,7 +661,7 @@ mod tests {
     use super::*;
 
     fn keys() -> EntryKeys {
-        EntryKeys { writer: MacKey::new([1; 32]), reader: MacKey::new([2; 32]) }
+        EntryKeys { writer: MacKey::new([1; 32]), reader: Some(MacKey::new([2; 32])) }
     }
 
     fn root(n: u8, tag: Option<PackTag>) -> Root {
@@ -713,7 +714,7 @@ mod tests {
         }
 
         fn put(&mut self, entry: Entry) -> EntryId {
-            let bytes = entry.encode(VaultId::new([0; 16]), &keys().writer, Some(&keys().reader));
+            let bytes = entry.encode(VaultId::new([0; 16]), &keys().writer, keys().reader.as_ref());
             let id = EntryId::new(keys().writer.mac(&[&bytes]));
             self.0.insert(id, entry);
             id
@@ -730,7 +731,7 @@ mod tests {
         let vault = VaultId::new([7; 16]);
         for record in [slots(), snapshot("passwords")] {
             let entry = Heads::default().next(record, -5).unwrap();
-            let bytes = entry.encode(vault, &keys().writer, Some(&keys().reader));
+            let bytes = entry.encode(vault, &keys().writer, keys().reader.as_ref());
             assert_eq!(bytes.len(), 4096);
             assert_eq!(Entry::decode(&bytes, vault, &keys()).unwrap(), entry);
             for at in 0..bytes.len() {

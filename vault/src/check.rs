@@ -72,7 +72,11 @@ const ITEMS_NAMED: usize = 20;
 ///
 /// # Errors
 /// When the store cannot be listed at all. What is wrong with an object is a finding.
+/// `NotPermitted` for a role that reads no content.
 pub fn check(vault: &Vault, options: CheckOptions, progress: &dyn Progress) -> Result<Report> {
+    vault.refuse_unread().map_err(|error| {
+        error.hint("--keyless checks what takes no key; the full passphrase checks all")
+    })?;
     let store = vault.store().as_ref();
     progress.phase(Phase::Checking, options.read_data.then(|| total_size(store)).transpose()?);
     let mut checker =

@@ -53,7 +53,15 @@ pub struct TableKeys {
     /// Held by every writer.
     pub writer: MacKey,
     /// Held by readers of `general`.
-    pub reader: MacKey,
+    pub reader: Option<MacKey>,
+}
+
+impl TableKeys {
+    /// Whether the holder of these keys may leave content out by the word of a table whose writer
+    /// MAC is right: whoever can tell a reader's word from a writer's takes only that (spec T-1).
+    pub fn suffices(&self, has_reader_mac: bool) -> bool {
+        has_reader_mac || self.reader.is_none()
+    }
 }
 
 impl<P: Plaintext> Table<P> {
@@ -158,10 +166,10 @@ impl<P: Plaintext> Table<P> {
 
     /// Goes through all rows and then verifies the MACs over everything, so what `each` was given
     /// counts only when this succeeds. The reader MAC may be absent; the result says whether it is
-    /// there (spec T-1).
+    /// there, and right if there is a key to tell by (spec T-1).
     pub fn verify(&mut self, keys: &TableKeys, mut each: impl FnMut(Row)) -> Result<bool> {
         let mut writer = keys.writer.start();
-        let mut reader = keys.reader.start();
+        let mut reader = keys.reader.as_ref().map(MacKey::start);
         let mut at = 0;
         let mut buffer = vec![0; format::ROW_SIZE.saturating_mul(1260)];
         while at < self.rows_start {
@@ -170,7 +178,9 @@ impl<P: Plaintext> Table<P> {
             let part = buffer.get_mut(..size).unwrap_or_default();
             self.plaintext.read_at(at, part)?;
             writer.update(part);
-            reader.update(part);
+            if let Some(reader) = &mut reader {
+                reader.update(part);
+            }
             at = at.saturating_add(size as u64);
         }
         let end = self.row_count.saturating_mul(format::ROW_SIZE as u64).saturating_add(at);
@@ -181,7 +191,9 @@ impl<P: Plaintext> Table<P> {
             let part = buffer.get_mut(..size).unwrap_or_default();
             self.plaintext.read_at(at, part)?;
             writer.update(part);
-            reader.update(part);
+            if let Some(reader) = &mut reader {
+                reader.update(part);
+            }
             for row in part.chunks_exact(format::ROW_SIZE) {
                 let row = decode_row(row, &self.packs)?;
                 if before.is_some_and(|before| before > row.id) {
@@ -202,7 +214,7 @@ impl<P: Plaintext> Table<P> {
         if reader_mac == [0; 32] {
             return Ok(false);
         }
-        if !reader.verify(&reader_mac) {
+        if reader.is_some_and(|reader| !reader.verify(&reader_mac)) {
             return Err(Malformed::new("a table with a wrong reader MAC", 0).into());
         }
         Ok(true)
@@ -447,7 +459,7 @@ mod tests {
     }
 
     fn keys() -> TableKeys {
-        TableKeys { writer: MacKey::new([1; 32]), reader: MacKey::new([2; 32]) }
+        TableKeys { writer: MacKey::new([1; 32]), reader: Some(MacKey::new([2; 32])) }
     }
 
     fn row(n: u64) -> Row {
@@ -472,7 +484,7 @@ mod tests {
             &mut Union { tables, rows },
             &BTreeSet::from([TableId::new([4; 32])]),
             &keys.writer,
-            Some(&keys.reader),
+            keys.reader.as_ref(),
             &mut bytes,
         )
         .unwrap();

@@ -65,19 +65,35 @@ pub enum Role {
     Full,
     /// Read and add `general`, add `sealed`; not read `sealed`.
     Everyday,
+    /// Add both and read neither; see the chain and which chunks of `general` there are.
+    Add,
 }
 
 impl Role {
+    /// All of them, the one that may do most first.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Everyday, Self::Add];
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Everyday => "everyday",
+            Self::Add => "add",
         }
     }
 
-    /// Whether the role reads the compartment.
+    /// Whether the role reads the compartment: its bundle holds the identity.
     pub const fn reads(self, compartment: Compartment) -> bool {
+        matches!(
+            (self, compartment),
+            (Self::Full, _)
+                | (Self::Everyday, Compartment::Index | Compartment::General)
+                | (Self::Add, Compartment::Index)
+        )
+    }
+
+    /// Whether the role names chunks of the compartment: its bundle holds the secret.
+    const fn names(self, compartment: Compartment) -> bool {
         matches!(
             (self, compartment),
             (Self::Full, _) | (_, Compartment::Index | Compartment::General)
@@ -95,7 +111,7 @@ impl FromStr for Role {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        [Self::Full, Self::Everyday]
+        Self::ALL
             .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or(Malformed::new("no role of a key bundle", 0))
@@ -109,8 +125,9 @@ struct Secret([u8; 32]);
 /// The keys of one compartment as a bundle holds them.
 struct Holding {
     recipient: Recipient,
-    /// Both or neither: the secret and the identity.
-    private: Option<(Secret, Identity)>,
+    secret: Option<Secret>,
+    /// Only beside the secret.
+    identity: Option<Identity>,
 }
 
 /// The keys of a vault that one slot holds, with every key derived from them.
@@ -138,7 +155,8 @@ impl Bundle {
             let mut secret = Secret([0; 32]);
             random(&mut secret.0);
             let identity = Identity::generate();
-            Holding { recipient: identity.recipient(), private: Some((secret, identity)) }
+            let recipient = identity.recipient();
+            Holding { recipient, secret: Some(secret), identity: Some(identity) }
         };
         let [index, general, sealed] = [holding(), holding(), holding()];
         let mut vault = [0; format::VAULT_ID_SIZE];
@@ -151,14 +169,17 @@ impl Bundle {
     pub fn for_slot(&self, role: Role, label: &str, time: u64) -> Option<Self> {
         let copy = |compartment: Compartment| {
             let own = self.holding(compartment);
-            let private = match &own.private {
-                Some((secret, identity)) if role.reads(compartment) => {
-                    Some((secret.clone(), duplicate(identity)))
-                }
-                None if role.reads(compartment) => return None,
-                _ => None,
-            };
-            Some(Holding { recipient: own.recipient.clone(), private })
+            let secret = role.names(compartment).then_some(own.secret.as_ref());
+            let identity = role.reads(compartment).then_some(own.identity.as_ref());
+            // What the role needs and this bundle lacks is `Some(None)`.
+            Some(Holding {
+                recipient: own.recipient.clone(),
+                secret: secret.map(|secret| secret.cloned().ok_or(())).transpose().ok()?,
+                identity: identity
+                    .map(|identity| identity.map(duplicate).ok_or(()))
+                    .transpose()
+                    .ok()?,
+            })
         };
         Some(Self {
             vault: self.vault,
@@ -198,7 +219,7 @@ impl Bundle {
 
     /// The key that reads the compartment, if the role does.
     pub fn identity(&self, compartment: Compartment) -> Option<&Identity> {
-        self.holding(compartment).private.as_ref().map(|(_, identity)| identity)
+        self.holding(compartment).identity.as_ref()
     }
 
     /// Ids of chunks in `general`. In `sealed` the salt of each pack takes its place.
@@ -226,11 +247,10 @@ impl Bundle {
         self.derive("icvault writer mac", Compartment::Index, self.secret(Compartment::Index))
     }
 
-    /// What only a reader of `general` can vouch for.
-    pub fn reader_mac_key(&self) -> MacKey {
-        let line = self.general.private.as_ref().map(|(_, identity)| identity.expose());
-        let material = line.as_ref().map_or(&[][..], |line| line.as_bytes());
-        self.derive("icvault reader mac", Compartment::General, material)
+    /// What only a reader of `general` can vouch for; none for a role that is not one.
+    pub fn reader_mac_key(&self) -> Option<MacKey> {
+        let line = self.general.identity.as_ref()?.expose();
+        Some(self.derive("icvault reader mac", Compartment::General, line.as_bytes()))
     }
 
     /// What is remembered outside the vault to notice keys that were put in its place.
@@ -248,7 +268,7 @@ impl Bundle {
     /// sealed items, so that a role that cannot read a name cannot confirm a guess of it either.
     pub fn handle_key(&self, compartment: Compartment) -> Option<MacKey> {
         let holding = self.holding(compartment);
-        let (secret, _) = holding.private.as_ref()?;
+        let secret = holding.identity.as_ref().and(holding.secret.as_ref())?;
         Some(self.derive("icvault handle", compartment, &secret.0))
     }
 
@@ -261,7 +281,7 @@ impl Bundle {
     }
 
     fn secret(&self, compartment: Compartment) -> &[u8] {
-        self.holding(compartment).private.as_ref().map_or(&[], |(secret, _)| &secret.0)
+        self.holding(compartment).secret.as_ref().map_or(&[], |secret| &secret.0)
     }
 
     /// A role that cannot read `sealed` writes to it, so these come from the index secret there.
@@ -295,8 +315,10 @@ impl Bundle {
             let holding = self.holding(compartment);
             let name = compartment.as_str();
             line(&["# ", name, " recipient: ", &holding.recipient.to_string()]);
-            if let Some((secret, identity)) = &holding.private {
+            if let Some(secret) = &holding.secret {
                 line(&["# ", name, " secret: ", &Zeroizing::new(id::hex(&secret.0))]);
+            }
+            if let Some(identity) = &holding.identity {
                 line(&[&identity.expose()]);
             }
         }
@@ -364,16 +386,19 @@ impl<'a> Lines<'a> {
         let name = compartment.as_str();
         let recipient = self.field(&format!("{name} recipient"))?;
         let recipient = Recipient::parse(recipient).map_err(|_| self.wrong("no recipient"))?;
-        if !role.reads(compartment) {
-            return Ok(Holding { recipient, private: None });
+        let mut holding = Holding { recipient, secret: None, identity: None };
+        if role.names(compartment) {
+            let secret = self.field(&format!("{name} secret"))?;
+            holding.secret = Some(Secret(id::unhex(secret).ok_or(self.wrong("no secret"))?));
         }
-        let secret = self.field(&format!("{name} secret"))?;
-        let secret = Secret(id::unhex(secret).ok_or(self.wrong("no secret"))?);
-        let identity = Identity::parse(self.next()?).map_err(|_| self.wrong("no identity"))?;
-        if identity.recipient() != recipient {
-            return Err(self.wrong("an identity that does not belong to its recipient"));
+        if role.reads(compartment) {
+            let identity = Identity::parse(self.next()?).map_err(|_| self.wrong("no identity"))?;
+            if identity.recipient() != holding.recipient {
+                return Err(self.wrong("an identity that does not belong to its recipient"));
+            }
+            holding.identity = Some(identity);
         }
-        Ok(Holding { recipient, private: Some((secret, identity)) })
+        Ok(holding)
     }
 
     fn wrong(&self, what: &'static str) -> Malformed {
@@ -428,7 +453,8 @@ mod tests {
     fn bundles_round_trip_in_4096_bytes() {
         let full = Bundle::generate("Anna", 1_700_000_000, &mut counting());
         let everyday = full.for_slot(Role::Everyday, "", 5).unwrap();
-        for bundle in [&full, &everyday] {
+        let adder = everyday.for_slot(Role::Add, "", 5).unwrap();
+        for bundle in [&full, &everyday, &adder] {
             let text = bundle.encode();
             assert_eq!(text.len(), format::SLOT_SIZE);
             let again = Bundle::decode(text.as_bytes()).unwrap();
@@ -441,6 +467,15 @@ mod tests {
         assert!(everyday.for_slot(Role::Full, "", 5).is_none());
         assert!(everyday.handle_key(Compartment::General).is_some());
         assert!(everyday.handle_key(Compartment::Sealed).is_none());
+        assert!(adder.identity(Compartment::General).is_none());
+        assert!(adder.reader_mac_key().is_none());
+        assert_eq!(adder.encode().matches("AGE-SECRET-KEY").count(), 1);
+        assert!(adder.encode().contains("general secret"));
+        let probe = |bundle: &Bundle| bundle.chunk_id_key().mac(&[b"probe"]);
+        assert_eq!(probe(&adder), probe(&full));
+        for role in [Role::Full, Role::Everyday] {
+            assert!(adder.for_slot(role, "", 5).is_none());
+        }
     }
 
     #[test]
@@ -463,7 +498,7 @@ mod tests {
         let mut keys = vec![
             probe(bundle.chunk_id_key()),
             probe(bundle.writer_mac_key()),
-            probe(bundle.reader_mac_key()),
+            probe(bundle.reader_mac_key().unwrap()),
             probe(bundle.head_code_key()),
         ];
         for compartment in [Compartment::General, Compartment::Sealed] {

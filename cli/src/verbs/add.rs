@@ -37,8 +37,12 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
             Failure::new(Code::Failed, format!("reading {}: {error}", path.display()))
         })?;
     }
-    let purpose = if verb.dry_run { Purpose::Read } else { Purpose::Write };
+    let purpose = if verb.dry_run { Purpose::Look } else { Purpose::Write };
     let mut session = session::open(args, ui, purpose)?;
+    if verb.remove_source {
+        // It is compared with what the vault gives back, so nothing is added first in vain.
+        session.vault.refuse_unread()?;
+    }
     let source = match &verb.source {
         Some(source) => source.clone(),
         None => source_of(&session, &verb.path, ui)?,

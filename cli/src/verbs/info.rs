@@ -32,7 +32,7 @@ pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
     let has_key =
         args.identity_path().is_some() || passphrase_source().is_some() || secrets::has_terminal();
     let session = match has_key && !verb.keyless {
-        true => Some(session::open(args, ui, Purpose::Read)?),
+        true => Some(session::open(args, ui, Purpose::Look)?),
         false => None,
     };
     // The file `vault` is a hint; what a key says is the truth.

@@ -1,26 +1,29 @@
 //! `key`: what opens the vault.
 
 use serde_json::{Value, json};
+use vault::format::SCRYPT_LOG_N_MAX;
 use vault::keys;
 use vault::payload::{Lock, SlotLock};
-use vault::vault::{self as library, NewSlot, SlotInfo, SlotLetter};
+use vault::vault::{self as library, NewSlot, RecoveryCode, SlotInfo, SlotLetter};
 
-use super::init::recipient;
+use super::init::{recipient, recovery_slot, show_recovery};
 use crate::args::{Args, KeyAdd, KeyList, KeyPasswd, KeyRemove, Role};
 use crate::errors::{Code, Failure, Result};
+use crate::kit::Kit;
 use crate::secrets::{self, Passphrase};
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
 pub(crate) fn list(args: &Args, verb: &KeyList, ui: &Ui) -> Result<Code> {
-    let session = session::open(args, ui, Purpose::Read)?;
+    let session = session::open(args, ui, Purpose::Look)?;
     let slots = slots(&session)?;
     if verb.json {
         ui.json(&slots.iter().map(document).collect::<Value>())?;
         return Ok(Code::Done);
     }
     for slot in &slots {
-        let mut line = format!("{}  {:13}", super::short(slot.id), opens_with(slot));
+        let (id, letter) = (super::short(slot.id), slot.letter.letter());
+        let mut line = format!("{id}  {letter}  {:13}", opens_with(slot));
         match &slot.recorded {
             Some(row) => {
                 let time = i64::try_from(row.time).unwrap_or(0).saturating_mul(1_000_000_000);
@@ -28,6 +31,9 @@ pub(crate) fn list(args: &Args, verb: &KeyList, ui: &Ui) -> Result<Code> {
                 line.push_str(&format!("  {role:8}  {}  {label}", ui::moment(time)));
             }
             None => line.push_str("  not known to the chain: it may be planted"),
+        }
+        if is_quantum_safe(slot) == Some(false) {
+            line.push_str("  (quantum: no)");
         }
         if slot.copies < 2 {
             line.push_str(&format!("  ({} of 2 copies)", slot.copies));
@@ -38,34 +44,54 @@ pub(crate) fn list(args: &Args, verb: &KeyList, ui: &Ui) -> Result<Code> {
 }
 
 pub(crate) fn add(args: &Args, verb: &KeyAdd, ui: &Ui) -> Result<Code> {
-    let recipient = verb.recipient.as_deref().map(recipient).transpose()?;
+    let recipient = verb.recipient.as_deref().map(|text| recipient(text, ui)).transpose()?;
     let mut session = session::open(args, ui, Purpose::Write)?;
+    session.vault.refuse_slot_changes()?;
+    if verb.recovery {
+        return add_recovery(session, verb, ui);
+    }
     let role = match verb.role {
         Role::Full => keys::Role::Full,
         Role::Everyday => keys::Role::Everyday,
-    };
-    let letter = match (&recipient, role) {
-        (Some(_), _) => SlotLetter::Key,
-        (None, keys::Role::Full) => SlotLetter::Passphrase,
-        (None, keys::Role::Everyday) => SlotLetter::Everyday,
+        Role::Add => keys::Role::Add,
     };
     let passphrase = match recipient {
         Some(_) => None,
         None => Some(new_passphrase(&session, role, ui)?),
     };
-    let lock = match (&recipient, &passphrase) {
-        (Some(recipient), _) => Lock::Recipient(recipient),
-        (None, passphrase) => Lock::Passphrase(passphrase.as_ref().map_or("", |text| text)),
+    let (lock, letter, usual) = match (&recipient, &passphrase) {
+        (Some(recipient), _) => (Lock::Recipient(recipient), SlotLetter::Key, "key"),
+        (None, passphrase) => {
+            let passphrase = passphrase.as_ref().map_or("", |text| text);
+            (Lock::Passphrase(passphrase), SlotLetter::of_passphrase(role), "passphrase")
+        }
     };
-    let usual = if recipient.is_some() { "key" } else { "passphrase" };
     let label = verb.label.clone().unwrap_or_else(|| usual.to_owned());
     let slot = NewSlot { lock, letter, role, label };
     let id = library::add_slot(&mut session.vault, slot, session::now())?;
     done(&mut session, ui, &format!("slot {} added, role {role}", super::short(id)))
 }
 
+/// Adds a recovery code. An old one cannot be shown again, and stays until it is removed.
+fn add_recovery(mut session: Session, verb: &KeyAdd, ui: &Ui) -> Result<Code> {
+    let kit = verb.kit.as_ref().map(|path| Kit::create(path, &session.path)).transpose()?;
+    let code = RecoveryCode::generate(session::random().as_ref());
+    let mut slot = recovery_slot(&code);
+    if let Some(label) = &verb.label {
+        slot.label.clone_from(label);
+    }
+    let id = library::add_slot(&mut session.vault, slot, session::now())?;
+    let result = done(&mut session, ui, &format!("slot {} added, role full", super::short(id)))?;
+    show_recovery(&code, ui)?;
+    if let Some(kit) = kit {
+        kit.write(&session, &code, ui)?;
+    }
+    Ok(result)
+}
+
 pub(crate) fn remove(args: &Args, verb: &KeyRemove, ui: &Ui) -> Result<Code> {
     let mut session = session::open(args, ui, Purpose::Write)?;
+    session.vault.refuse_slot_changes()?;
     let slot = by_prefix(slots(&session)?, &verb.id)?;
     if !verb.yes {
         let absolute = std::path::absolute(&session.path).unwrap_or_else(|_| session.path.clone());
@@ -87,16 +113,15 @@ pub(crate) fn remove(args: &Args, verb: &KeyRemove, ui: &Ui) -> Result<Code> {
 
 pub(crate) fn passwd(args: &Args, verb: &KeyPasswd, ui: &Ui) -> Result<Code> {
     let mut session = session::open(args, ui, Purpose::Write)?;
+    session.vault.refuse_slot_changes()?;
     let found = slots(&session)?;
-    let is_passphrase =
-        |slot: &SlotInfo| matches!(slot.letter, SlotLetter::Passphrase | SlotLetter::Everyday);
+    let role_of = |slot: &SlotInfo| {
+        keys::Role::ALL.into_iter().find(|role| SlotLetter::of_passphrase(*role) == slot.letter)
+    };
     let slot = match &verb.id {
         Some(prefix) => by_prefix(found, prefix)?,
         None => {
-            let wanted = match session.vault.role() {
-                keys::Role::Full => SlotLetter::Passphrase,
-                keys::Role::Everyday => SlotLetter::Everyday,
-            };
+            let wanted = SlotLetter::of_passphrase(session.vault.role());
             let mut fitting: Vec<_> =
                 found.into_iter().filter(|slot| slot.letter == wanted).collect();
             match (fitting.pop(), fitting.is_empty()) {
@@ -112,13 +137,9 @@ pub(crate) fn passwd(args: &Args, verb: &KeyPasswd, ui: &Ui) -> Result<Code> {
             }
         }
     };
-    if !is_passphrase(&slot) {
+    let Some(role) = role_of(&slot) else {
         let failure = Failure::usage(format!("this opens with no passphrase: {}", describe(&slot)));
         return Err(failure.hint("icvault key add, then icvault key remove"));
-    }
-    let role = match slot.letter {
-        SlotLetter::Everyday => keys::Role::Everyday,
-        _ => keys::Role::Full,
     };
     let passphrase = new_passphrase(&session, role, ui)?;
     let label = slot.recorded.as_ref().map_or("passphrase", |row| &row.label).to_owned();
@@ -145,19 +166,19 @@ fn done(session: &mut Session, ui: &Ui, text: &str) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// A new passphrase that is not the one the vault was opened with: two equal ones would open the
-/// role that is tried first, and nobody would notice.
+/// A new passphrase that opens no slot yet: of two slots with one passphrase the one that is tried
+/// first would open, whatever its role, and nobody would notice.
 fn new_passphrase(session: &Session, role: keys::Role, ui: &Ui) -> Result<Passphrase> {
-    let passphrase = secrets::new_passphrase(&format!("new passphrase, role {role}"), false)?;
-    if session.passphrase.as_ref().is_some_and(|known| **known == *passphrase) {
-        let failure =
-            Failure::new(Code::Failed, "this is the passphrase the vault was opened with");
-        return Err(failure.hint("take another one"));
+    let what = format!("new passphrase, role {role}");
+    let passphrase = secrets::new_passphrase(&what, false, ui)?;
+    match library::slot_of(&session.vault, &passphrase, SCRYPT_LOG_N_MAX)? {
+        None => Ok(passphrase),
+        Some((id, role)) => {
+            let slot = super::short(id);
+            let message = format!("this passphrase opens slot {slot} already, role {role}");
+            Err(Failure::new(Code::Failed, message).hint("take another one"))
+        }
     }
-    if let Some(reason) = secrets::weakness(&passphrase) {
-        ui.warn(format!("this passphrase is easily guessed: {reason}"));
-    }
-    Ok(passphrase)
 }
 
 fn slots(session: &Session) -> Result<Vec<SlotInfo>> {
@@ -187,7 +208,19 @@ fn opens_with(slot: &SlotInfo) -> &'static str {
         (SlotLetter::Recovery, Some(_)) => "recovery code",
         (_, Some(SlotLock::Passphrase { .. })) => "passphrase",
         (_, Some(SlotLock::Identity)) => "key",
+        (_, Some(SlotLock::Ssh)) => "ssh key",
+        (_, Some(SlotLock::Other)) => "plugin",
         _ => "unknown",
+    }
+}
+
+/// Whether a slot that is kept until there are quantum computers stands them; none when only its
+/// plugin knows.
+fn is_quantum_safe(slot: &SlotInfo) -> Option<bool> {
+    match slot.lock? {
+        SlotLock::Passphrase { .. } => Some(true),
+        SlotLock::Identity | SlotLock::Ssh => Some(false),
+        _ => None,
     }
 }
 
@@ -196,6 +229,7 @@ fn document(slot: &SlotInfo) -> Value {
         "id": slot.id.to_string(),
         "letter": slot.letter.letter().to_string(),
         "opens_with": opens_with(slot),
+        "quantum_safe": is_quantum_safe(slot),
         "role": slot.recorded.as_ref().map(|row| row.role.clone()),
         "label": slot.recorded.as_ref().map(|row| row.label.clone()),
         "time": slot.recorded.as_ref().and_then(|row| {

@@ -11,7 +11,7 @@ use crate::ui::{self, Ui};
 
 pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> {
     let (since, until) = names::period(verb.since.as_deref(), verb.until.as_deref())?;
-    let session = session::open(args, ui, Purpose::Read)?;
+    let session = session::open(args, ui, Purpose::Look)?;
     let mut found = session.vault.snapshots()?;
     if let Some(source) = &verb.source {
         found.retain(|info| info.snapshot.source == *source);

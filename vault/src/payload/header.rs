@@ -22,6 +22,8 @@ const SALT_SIZE: usize = 16;
 
 /// The type of the stanza for an X25519 recipient.
 pub(super) const X25519: &str = "X25519";
+/// The type of the stanza for an ssh-ed25519 key.
+pub(super) const SSH: &str = "ssh-ed25519";
 /// The type of the stanza for a passphrase.
 pub(super) const SCRYPT: &str = "scrypt";
 

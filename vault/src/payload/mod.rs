@@ -15,6 +15,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod header;
+mod person;
 mod slot;
 mod stream;
 #[cfg(test)]
@@ -33,7 +34,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Malformed;
 
-pub use slot::{Lock, SlotKey, SlotLock, SlotRecipient, open_slot, seal_slot, slot_lock};
+pub use person::{Ask, SlotIdentity, SlotRecipient};
+pub use slot::{Lock, SlotKey, SlotLock, open_slot, seal_slot, slot_lock};
 pub use stream::{Reader, Writer};
 
 /// Whom a file is sealed to: an X25519 public key (age v1, "X25519 recipient stanza").

@@ -2,7 +2,6 @@
 //! the header to be small, well formed and of bearable work.
 #![warn(clippy::arithmetic_side_effects)]
 
-use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::iter;
 
@@ -14,36 +13,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format;
 use crate::wire::Malformed;
 
+use super::Identity;
 use super::header::{self, Header};
-use super::{Identity, Recipient};
+use super::person::{SecretKey, SlotIdentity, SlotRecipient};
 
 const PLAIN_MAX: usize = format::AGE_PIECE;
 /// A nonce and the tag of the one piece.
 const PAYLOAD_EXTRA: usize = 32;
-
-/// Whom a slot is sealed to: the X25519 public key `age1…` of an identity that a person keeps.
-/// It is another type than [`Recipient`], as that one must not be seen and this one may.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SlotRecipient(Recipient);
-
-impl SlotRecipient {
-    /// Reads `age1…` in its one form, lower case.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
-        Recipient::parse(text).map(Self)
-    }
-}
-
-impl fmt::Display for SlotRecipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for SlotRecipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SlotRecipient({self})")
-    }
-}
 
 /// What a new slot is locked with. It has no `Debug`.
 #[non_exhaustive]
@@ -51,8 +27,18 @@ pub enum Lock<'a> {
     /// A passphrase, stretched by scrypt with work [`format::SCRYPT_LOG_N`] (age v1, "scrypt
     /// recipient stanza").
     Passphrase(&'a str),
-    /// A person's recipient (age v1, "X25519 recipient stanza").
+    /// A person's recipient.
     Recipient(&'a SlotRecipient),
+}
+
+impl Lock<'_> {
+    /// Whether a vault may be left with this as the only lock that opens everything.
+    pub fn stands_alone(&self) -> bool {
+        match self {
+            Self::Passphrase(_) => true,
+            Self::Recipient(recipient) => recipient.stands_alone(),
+        }
+    }
 }
 
 /// What a slot is tried with. It has no `Debug`.
@@ -60,8 +46,10 @@ pub enum Lock<'a> {
 pub enum SlotKey<'a> {
     /// A passphrase.
     Passphrase(&'a str),
-    /// A person's identity.
+    /// An X25519 identity.
     Identity(&'a Identity),
+    /// A person's identity of any kind.
+    Person(&'a SlotIdentity),
 }
 
 /// What a slot says it opens with; nothing of it is authentic.
@@ -75,8 +63,17 @@ pub enum SlotLock {
     },
     /// An X25519 identity.
     Identity,
-    /// Something that this program does not know.
+    /// An ssh-ed25519 key.
+    Ssh,
+    /// Something that a plugin may know.
     Other,
+}
+
+impl SlotLock {
+    /// Whether a vault may be left with this as the only lock that opens everything.
+    pub fn stands_alone(self) -> bool {
+        matches!(self, Self::Passphrase { .. } | Self::Identity)
+    }
 }
 
 /// Seals a slot of at most 64 KiB of plaintext.
@@ -91,7 +88,7 @@ pub fn seal_slot(plaintext: &[u8], lock: &Lock<'_>) -> Result<Vec<u8>> {
             recipient.set_work_factor(format::SCRYPT_LOG_N);
             seal(plaintext, &recipient)
         }
-        Lock::Recipient(recipient) => seal(plaintext, &recipient.0.0),
+        Lock::Recipient(recipient) => recipient.with(|recipient| seal(plaintext, recipient)),
     }
 }
 
@@ -112,11 +109,11 @@ pub fn slot_lock(bytes: &[u8]) -> Result<SlotLock> {
 }
 
 fn lock_of(header: &Header<'_>) -> SlotLock {
+    let has = |tag| header.stanzas.iter().any(|stanza| stanza.tag == tag);
     match header.scrypt_log_n {
         Some(log_n) => SlotLock::Passphrase { log_n },
-        None if header.stanzas.iter().any(|stanza| stanza.tag == header::X25519) => {
-            SlotLock::Identity
-        }
+        None if has(header::X25519) => SlotLock::Identity,
+        None if has(header::SSH) => SlotLock::Ssh,
         None => SlotLock::Other,
     }
 }
@@ -144,9 +141,24 @@ pub fn open_slot(bytes: &[u8], key: &SlotKey<'_>, log_n_max: u8) -> Result<Zeroi
             open(bytes, &identity, plain_length)
         }
         (SlotKey::Identity(identity), SlotLock::Identity) => open(bytes, &identity.0, plain_length),
+        (SlotKey::Person(person), lock) if fits(person, lock) => {
+            person.with(|identity| open(bytes, identity, plain_length))
+        }
         (SlotKey::Passphrase(_), _) => Err(Error::new(ErrorKind::WrongKey, "no passphrase opens")),
-        (SlotKey::Identity(_), _) => Err(Error::new(ErrorKind::WrongKey, "no identity opens")),
+        (SlotKey::Identity(_) | SlotKey::Person(_), _) => {
+            Err(Error::new(ErrorKind::WrongKey, "no identity opens"))
+        }
     }
+}
+
+/// Whether it is worth trying: no plugin runs for a slot that is known to be something else's.
+fn fits(person: &SlotIdentity, lock: SlotLock) -> bool {
+    matches!(
+        (&person.key, lock),
+        (SecretKey::X25519(_), SlotLock::Identity)
+            | (SecretKey::Ssh(_), SlotLock::Ssh)
+            | (SecretKey::Plugin(_), SlotLock::Other)
+    )
 }
 
 fn open(
@@ -159,6 +171,12 @@ fn open(
         .map_err(|error| match error {
             DecryptError::DecryptionFailed | DecryptError::NoMatchingKeys => {
                 Error::new(ErrorKind::WrongKey, "this key does not open")
+            }
+            DecryptError::Plugin(_) | DecryptError::PluginResolve(_) => {
+                // Of its own words on one line.
+                let words = error.to_string();
+                let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+                Error::new(ErrorKind::Failed, "a plugin did not open").because(words)
             }
             DecryptError::InvalidMac => damaged(Malformed::new("a wrong header MAC", 0)),
             _ => damaged(Malformed::new("a malformed header", 0)),

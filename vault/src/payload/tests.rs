@@ -368,10 +368,16 @@ fn as_many_stanzas_as_allowed_and_other_kinds_of_them_are_read() {
     let error = open_all(&with_stanzas(&many(32).collect::<Vec<_>>()), &[&us]);
     assert_eq!(error.unwrap_err(), ErrorKind::Damaged);
     // Post-quantum recipients are not for us, whatever they hold.
-    for tag in ["mlkem768x25519", "mlkem768p256tag", "piv-p256", "x25519", "ssh-ed25519"] {
+    for (tag, lock) in [
+        ("mlkem768x25519", SlotLock::Other),
+        ("mlkem768p256tag", SlotLock::Other),
+        ("piv-p256", SlotLock::Other),
+        ("x25519", SlotLock::Other),
+        ("ssh-ed25519", SlotLock::Ssh),
+    ] {
         let file = with_stanzas(&[other_stanza(tag, 1088 + 32)]);
         assert_eq!(open_all(&file, &[&us]).unwrap_err(), ErrorKind::WrongKey, "{tag}");
-        assert_eq!(slot_lock(&file).unwrap(), SlotLock::Other);
+        assert_eq!(slot_lock(&file).unwrap(), lock);
         for key in [SlotKey::Identity(&us), SlotKey::Passphrase("p")] {
             assert_eq!(open_slot(&file, &key, 20).unwrap_err().kind(), ErrorKind::WrongKey);
         }
@@ -385,6 +391,99 @@ fn as_many_stanzas_as_allowed_and_other_kinds_of_them_are_read() {
     for identities in [&[][..], &[&Identity::generate()]] {
         assert_eq!(open_all(&file, identities).unwrap_err(), ErrorKind::WrongKey);
     }
+}
+
+/// A made-up key and its public half; the second is locked with "open says me".
+const SSH_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACAJt7rHYgINNuPX9OWkZga6A0EHZywUZhNmGyGpJRD9LQAAAJAWgstqFoLL
+agAAAAtzc2gtZWQyNTUxOQAAACAJt7rHYgINNuPX9OWkZga6A0EHZywUZhNmGyGpJRD9LQ
+AAAEC29xKiMbmtpUVYKV21cg6mQfXwvmA363hZNwpkyNInpgm3usdiAg0249f05aRmBroD
+QQdnLBRmE2YbIaklEP0tAAAAB21hZGUtdXABAgMEBQY=
+-----END OPENSSH PRIVATE KEY-----
+";
+const SSH_PUBLIC: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAm3usdiAg0249f05aRmBroDQQdnLBRmE2YbIaklEP0t made-up";
+const SSH_LOCKED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBthn2a2h
+fHim6dnouTtZg+AAAAEAAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAILX/WiGs1z9zGuEz
+4yNoNSlJkFyBhqMIx+/Hl9kiXWXkAAAAkMxQlEMtULow/+ZAdKBkLTO4hgnA7GJ7Go7js2
+XeIrAiWAgpN44oD1Yq007vi85y21gS4QDuTncNT1koNXOMZmiG4q65W4nnodS+Ehhrm2u7
+FVTfGD1glxmtOOssVu1rv2pNW8LN5hrCc3iv4BRWmzySN87mNreuAzOLj9DzeDdvJrsAxl
+s1xppNmZl27J90Wg==
+-----END OPENSSH PRIVATE KEY-----
+";
+const SSH_LOCKED_PUBLIC: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILX/WiGs1z9zGuEz4yNoNSlJkFyBhqMIx+/Hl9kiXWXk made-up";
+
+#[test]
+fn people_have_keys_of_several_kinds() {
+    let plugin = "age1test1wdhk6etzdaj8j58wj93";
+    for text in [PUBLIC, SSH_PUBLIC, plugin] {
+        let recipient = SlotRecipient::parse(text).unwrap();
+        assert!(text.starts_with(&recipient.to_string()));
+        assert_eq!(recipient.plugin(), (text == plugin).then_some("test"));
+        assert_eq!(Lock::Recipient(&recipient).stands_alone(), text == PUBLIC);
+    }
+    for wrong in [
+        "",
+        "age1",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA",
+        "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7",
+        "ssh-dss AAAA",
+        &PUBLIC.to_uppercase(),
+        &plugin.to_uppercase(),
+        "age1../test1wdhk6etzdaj8j3ac9p9",
+        "age1test1wdhk6etzdaj8j58wj94",
+    ] {
+        assert!(SlotRecipient::parse(wrong).is_err(), "{wrong}");
+    }
+    let identity = SlotIdentity::parse("AGE-PLUGIN-TEST-1WDHK6ETZDAJ8J0S0G0X").unwrap();
+    assert_eq!(identity.plugin(), Some("test"));
+    assert!(identity.recipient().is_none());
+    for wrong in [
+        "",
+        "AGE-PLUGIN-",
+        "age-plugin-test-1wdhk6etzdaj8j0s0g0x",
+        "AGE-PLUGIN-../TEST-1WDHK6ETZDAJ8JGLPC94",
+        SSH_KEY,
+    ] {
+        assert!(SlotIdentity::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_ssh_key_opens_what_is_sealed_to_it() {
+    let open = || SlotIdentity::parse_ssh(SSH_KEY, || panic!("it is not locked")).unwrap();
+    let unlock = |passphrase: Option<&str>| {
+        let given = passphrase.map(|text| Zeroizing::new(text.to_owned()));
+        SlotIdentity::parse_ssh(SSH_LOCKED, || given).map_err(|error| error.kind())
+    };
+    let locked = unlock(Some("open says me")).unwrap();
+    assert_eq!(unlock(Some("open says you")).err(), Some(ErrorKind::WrongKey));
+    assert_eq!(unlock(None).err(), Some(ErrorKind::WrongKey));
+    for (identity, public, other) in [
+        (open(), SSH_PUBLIC, locked),
+        (unlock(Some("open says me")).unwrap(), SSH_LOCKED_PUBLIC, open()),
+    ] {
+        let recipient = SlotRecipient::parse(public).unwrap();
+        assert_eq!(identity.recipient().unwrap().to_string(), recipient.to_string());
+        let slot = seal_slot(&sample(4096), &Lock::Recipient(&recipient)).unwrap();
+        assert_eq!(slot_lock(&slot).unwrap(), SlotLock::Ssh);
+        let opened = open_slot(&slot, &SlotKey::Person(&identity), 20).unwrap();
+        assert_eq!(**opened, sample(4096));
+        let wrong = open_slot(&slot, &SlotKey::Person(&other), 20).unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::WrongKey);
+    }
+    for text in
+        ["-----BEGIN OPENSSH PRIVATE KEY-----", &SSH_KEY[..200], "-----BEGIN RSA PRIVATE KEY-----"]
+    {
+        assert!(SlotIdentity::is_ssh(text));
+        let refused = SlotIdentity::parse_ssh(text, || None).map_err(|error| error.kind());
+        assert_eq!(refused.err(), Some(ErrorKind::Refused), "{text}");
+    }
+    assert!(!SlotIdentity::is_ssh("# a key\nAGE-SECRET-KEY-1"));
 }
 
 #[test]

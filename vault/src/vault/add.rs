@@ -231,12 +231,21 @@ fn is_bundle(path: &Path) -> bool {
     kinds::bundle(&names).is_some()
 }
 
-/// The tables in effect, and chunks of packs that no table lists.
+/// The tables in effect, and chunks of packs that none of them lists.
 struct Shelf {
-    tables: BTreeMap<Class, Vec<(TableId, Table<Plain>)>>,
+    tables: BTreeMap<Class, Vec<Shelved>>,
     adopted: BTreeMap<Class, Vec<index::Row>>,
     /// Tables whose MACs were verified, or that were written just now.
     trusted: BTreeSet<TableId>,
+}
+
+/// A table whose word is taken.
+struct Shelved {
+    id: TableId,
+    table: Table<Plain>,
+    /// Whether a table of this writer may take it over: one without reader MAC must not take the
+    /// place of one that has it (spec T-1).
+    may_merge: bool,
 }
 
 /// What the walk made.
@@ -291,47 +300,62 @@ fn store_content(
     Ok((staged, outcome, shelf))
 }
 
-/// Opens and verifies all tables that no other took over, and reads the directories of packs that
-/// none of them lists: an interrupted add left them (spec T-1).
+/// Opens and verifies all tables that no other took over, and takes the packs that none of them
+/// lists for what they are found to be: an interrupted add left them, or a role whose tables have no
+/// reader MAC (spec T-1).
 fn load_shelf(vault: &Vault, known: &mut Known) -> Result<Shelf> {
+    let keys = &vault.keys.table;
     let present: BTreeSet<PackId> = pack_ids(&vault.store)?.into_iter().collect();
     let mut listed: BTreeSet<PackId> = sealed_packs(vault);
-    let mut tables: BTreeMap<Class, Vec<(TableId, Table<Plain>)>> = BTreeMap::new();
+    let mut tables: BTreeMap<Class, Vec<Shelved>> = BTreeMap::new();
     let mut superseded = BTreeSet::new();
     let mut trusted = BTreeSet::new();
     for (class, id, mut table) in all_tables(vault)? {
+        if superseded.contains(&id) {
+            continue;
+        }
         let mut prefixes = Vec::new();
-        let verified = !superseded.contains(&id)
-            && table
-                .verify(&vault.keys.table, |row| {
-                    if present.contains(&row.pack) {
-                        prefixes.push(prefix(&row.id));
-                    }
-                })
-                .is_ok_and(|has_reader_mac| has_reader_mac);
-        if verified {
+        let verified = table.verify(keys, |row| {
+            if present.contains(&row.pack) {
+                prefixes.push(prefix(&row.id));
+            }
+        });
+        if let Ok(has_reader_mac) = verified
+            && keys.suffices(has_reader_mac)
+        {
             superseded.extend(table.superseded().iter().copied());
             listed.extend(table.packs().iter().copied());
             known.take_table(prefixes);
             trusted.insert(id);
-            tables.entry(class).or_default().push((id, table));
+            let may_merge = has_reader_mac == keys.reader.is_some();
+            tables.entry(class).or_default().push(Shelved { id, table, may_merge });
         }
     }
     let mut adopted: BTreeMap<Class, Vec<index::Row>> = BTreeMap::new();
     let mut chunks = Chunks::new(vault);
     for &pack in present.difference(&listed) {
-        for class in Class::ALL {
-            let Ok(directory) = chunks.directory(pack, Compartment::General, class) else {
-                continue;
-            };
-            for (piece, place) in directory.blocks.iter().flat_map(pack::Block::places) {
-                known.insert(&piece.id);
-                adopted.entry(class).or_default().push(index::Row { id: piece.id, pack, place });
+        if let Some((class, rows)) = verified_rows(&mut chunks, pack) {
+            for row in &rows {
+                known.insert(&row.id);
             }
-            break;
+            adopted.entry(class).or_default().extend(rows);
         }
     }
     Ok(Shelf { tables, adopted, trusted })
+}
+
+/// The chunks of a pack of `general`, once every one of them was read and found to be what its id
+/// says. A directory is no proof: whoever may add can write one that names what is not there.
+fn verified_rows(chunks: &mut Chunks<'_>, pack: PackId) -> Option<(Class, Vec<index::Row>)> {
+    let (class, directory) = Class::ALL.into_iter().find_map(|class| {
+        let directory = chunks.directory(pack, Compartment::General, class).ok()?;
+        Some((class, directory))
+    })?;
+    let mut is_whole = true;
+    chunks.verify_pack(pack, Compartment::General, &directory, &mut |_, _| is_whole = false);
+    let places = directory.blocks.iter().flat_map(pack::Block::places);
+    let rows = places.map(|(piece, place)| index::Row { id: piece.id, pack, place });
+    is_whole.then(|| (class, rows.collect()))
 }
 
 /// All tables that can be opened, the largest first: one that takes over others comes before them,
@@ -359,7 +383,8 @@ fn sealed_packs(vault: &Vault) -> BTreeSet<PackId> {
 
 type PackTags = BTreeMap<crate::id::PackTag, PackId>;
 
-/// The sealed packs of the source's snapshot before, if this role can read them.
+/// The sealed packs of the source's snapshot before, if this role can read them. Whoever may add
+/// can write a directory that names what is not there, so all of them are read.
 fn load_earlier(vault: &Vault, source: &str) -> Result<(Vec<Earlier>, PackTags)> {
     let newest = vault.newest().unwrap_or_default();
     let sealed = newest.get(source).and_then(|info| info.snapshot.sealed.as_ref());
@@ -370,16 +395,24 @@ fn load_earlier(vault: &Vault, source: &str) -> Result<(Vec<Earlier>, PackTags)>
         return Ok(Default::default());
     }
     let mut chunks = Chunks::new(vault);
-    if let Some(info) = newest.get(source) {
-        chunks.enter(&info.snapshot);
-    }
-    // A pack that is damaged is one that is not named again.
-    let Ok(directories) = chunks.sealed_directories() else { return Ok(Default::default()) };
-    let earlier = directories
-        .into_iter()
-        .map(|(tag, salt, chunks)| Earlier { tag, salt, chunks: chunks.into_iter().collect() })
-        .collect();
-    Ok((earlier, sealed.packs.clone()))
+    let whole = sealed.packs.iter();
+    let whole = whole.filter_map(|(&tag, &pack)| verified_sealed(&mut chunks, tag, pack));
+    Ok((whole.collect(), sealed.packs.clone()))
+}
+
+/// The chunks of a sealed pack of which nothing is damaged or made up.
+fn verified_sealed(
+    chunks: &mut Chunks<'_>,
+    tag: crate::id::PackTag,
+    pack: PackId,
+) -> Option<Earlier> {
+    let directory = chunks.directory(pack, Compartment::Sealed, Class::Data).ok()?;
+    let salt = directory.salt.as_ref().filter(|salt| salt.tag == tag)?.key.clone();
+    let mut is_whole = true;
+    chunks.verify_pack(pack, Compartment::Sealed, &directory, &mut |_, _| is_whole = false);
+    let places = directory.blocks.iter().flat_map(pack::Block::places);
+    let ids = places.map(|(piece, _)| piece.id).collect();
+    is_whole.then_some(Earlier { tag, salt, chunks: ids })
 }
 
 /// Takes the items of a walk in order.
@@ -884,7 +917,7 @@ fn locate(outcome: &Outcome, shelf: &mut Shelf, reference: Reference) -> Root {
     let adopted = shelf.adopted.get(&Class::Nodes).into_iter().flatten();
     let row = fresh.or_else(|| adopted.copied().find(|row| row.id == reference.id)).or_else(|| {
         let tables = shelf.tables.get_mut(&Class::Nodes)?;
-        tables.iter_mut().find_map(|(_, table)| table.find(&reference.id).ok()?.first().copied())
+        tables.iter_mut().find_map(|it| it.table.find(&reference.id).ok()?.first().copied())
     });
     let (pack, start, frame_length) = row.map_or((PackId::new([0; 32]), 0, 0), |row| {
         (row.pack, row.place.start, row.place.frame_length)
@@ -906,14 +939,12 @@ fn write_tables(vault: &Vault, outcome: &mut Outcome, shelf: &mut Shelf) -> Resu
         }
         rows.sort_unstable();
         let known = shelf.tables.remove(&class).unwrap_or_default();
+        let mergeable = known.iter().filter(|it| it.may_merge);
         let sizes: Vec<(TableId, u64)> =
-            known.iter().map(|(id, table)| (*id, table.row_count())).collect();
+            mergeable.map(|it| (it.id, it.table.row_count())).collect();
         let taken = index::tables_to_merge(rows.len() as u64, &sizes);
-        let mut tables: Vec<Table<Plain>> = known
-            .into_iter()
-            .filter(|(id, _)| taken.contains(id))
-            .map(|(_, table)| table)
-            .collect();
+        let mut tables: Vec<Table<Plain>> =
+            known.into_iter().filter(|it| taken.contains(&it.id)).map(|it| it.table).collect();
         let (id, size) = pipeline::write_table(vault, class, &rows, &mut tables, &taken)?;
         shelf.trusted.insert(id);
         bytes += size;
@@ -929,8 +960,9 @@ fn tables_in_effect(vault: &Vault, trusted: &BTreeSet<TableId>) -> Result<Tables
         if superseded.contains(&id) {
             continue;
         }
+        let keys = &vault.keys.table;
         let verified =
-            trusted.contains(&id) || table.verify(&vault.keys.table, |_| ()).is_ok_and(|has| has);
+            trusted.contains(&id) || table.verify(keys, |_| ()).is_ok_and(|has| keys.suffices(has));
         if verified {
             superseded.extend(table.superseded().iter().copied());
             found.entry(class).or_default().push(id);

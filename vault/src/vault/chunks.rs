@@ -170,18 +170,6 @@ impl<'v> Chunks<'v> {
         places
     }
 
-    /// Salt and chunks of the sealed packs of the snapshots entered, for whoever stores anew what
-    /// is there already.
-    pub(super) fn sealed_directories(&mut self) -> Result<Vec<(PackTag, MacKey, Vec<ChunkId>)>> {
-        let tags: Vec<PackTag> = self.sealed_packs.keys().copied().collect();
-        tags.into_iter()
-            .map(|tag| {
-                let sealed = self.sealed_pack(tag)?;
-                Ok((tag, sealed.salt.clone(), sealed.places.keys().copied().collect()))
-            })
-            .collect()
-    }
-
     fn list(&mut self, row: &Row, level: u8) -> Result<Vec<Row>> {
         let sealed = row.reference.tag.is_some();
         let bytes = self.read(&row.reference, ChunkType::List, None)?;

@@ -34,13 +34,14 @@ pub struct Exported {
 ///
 /// # Errors
 /// When nothing can be written, and when the content of a long file breaks off: its header then
-/// stands in the archive already.
+/// stands in the archive already. `NotPermitted` for a role that reads no content.
 pub fn export(
     vault: &Vault,
     info: &SnapshotInfo,
     to: impl Write,
     progress: &dyn Progress,
 ) -> Result<Exported> {
+    vault.refuse_unread()?;
     let mut items = list(vault, info, &[]);
     let mut done = Exported { locked: items.locked.0, ..Exported::default() };
     let mut archive = TarWriter::new(to);

@@ -87,7 +87,8 @@ pub struct Lost {
 /// Writes the items of a snapshot below `target`, and goes on after whatever cannot be written.
 ///
 /// # Errors
-/// When the target is full, or nothing at all can be written there.
+/// When the target is full, or nothing at all can be written there; `NotPermitted` for a role that
+/// reads no content.
 pub fn extract(
     vault: &Vault,
     info: &SnapshotInfo,
@@ -121,6 +122,7 @@ fn for_each_item(
     options: &ExtractOptions,
     each: &mut EachItem<'_>,
 ) -> Result<Extracted> {
+    vault.refuse_unread()?;
     let mut done = Extracted::default();
     if options.only.is_empty() {
         for_each_in_range(vault, info, options, None, each, &mut done)?;

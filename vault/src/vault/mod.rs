@@ -48,7 +48,8 @@ pub use plan::plan;
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
-    NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot, slots,
+    NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot,
+    slot_of, slots,
 };
 pub use snapshots::{SnapshotInfo, Spec};
 
@@ -108,6 +109,12 @@ impl Keyring {
 
     pub(crate) fn reads_sealed(&self) -> bool {
         self.bundle.role().reads(Compartment::Sealed)
+    }
+
+    /// Whether what a reader of `general` vouches for can be told from what any writer could have
+    /// written.
+    pub(crate) fn knows_readers(&self) -> bool {
+        self.entry.reader.is_some()
     }
 }
 
@@ -207,6 +214,33 @@ impl Vault {
         Ok(())
     }
 
+    /// Refuses a change of slots to a role whose word for it nobody would take.
+    ///
+    /// # Errors
+    /// `NotPermitted`.
+    pub fn refuse_slot_changes(&self) -> Result<()> {
+        if self.keys.knows_readers() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotPermitted, "this key may add, and change no slots")
+            .hint("use the full passphrase or the recovery code"))
+    }
+
+    /// Refuses what needs content to a role that reads none.
+    ///
+    /// # Errors
+    /// `NotPermitted`.
+    pub fn refuse_unread(&self) -> Result<()> {
+        if self.role().reads(Compartment::General) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::NotPermitted,
+            "this key may add, and read nothing of what is stored",
+        )
+        .hint("use the everyday or the full passphrase, or the recovery code"))
+    }
+
     /// The vault's id.
     pub fn id(&self) -> VaultId {
         self.keys.bundle.vault()
@@ -285,7 +319,7 @@ impl Vault {
     pub(crate) fn append(&mut self, record: Record, time: i64) -> Result<EntryId> {
         let entry = self.heads.next(record, time)?;
         let plaintext =
-            entry.encode(self.id(), &self.keys.entry.writer, Some(&self.keys.entry.reader));
+            entry.encode(self.id(), &self.keys.entry.writer, self.keys.entry.reader.as_ref());
         let bytes =
             objects::seal_bytes(&self.keys.bundle, &self.random, Compartment::Index, &plaintext)?;
         let id = EntryId::new(sha(&bytes));
@@ -315,6 +349,10 @@ impl Vault {
     pub(crate) fn complete_copies(&self) -> Result<()> {
         let newest = chain_names(self.store.as_ref())?.last().map(|&(number, _)| number);
         for (first, second) in [(Area::ChainA, Area::ChainB), (Area::KeysA, Area::KeysB)] {
+            // A record of slots that anybody with an `add` slot could have written completes none.
+            if first == Area::KeysA && !self.keys.knows_readers() {
+                continue;
+            }
             let list = |area| -> Result<BTreeSet<String>> {
                 Ok(self.store.list(area)?.iter().map(|name| name.file().to_owned()).collect())
             };
@@ -419,8 +457,11 @@ pub struct InitOptions<'a> {
 /// entry.
 ///
 /// # Errors
-/// `Refused` when there is a vault already.
+/// `Refused` when there is a vault already, or when only a device or an ssh key would open it.
 pub fn init(store: Arc<dyn Store>, options: &InitOptions<'_>) -> Result<Vault> {
+    if !slots::has_lasting(&options.slots) {
+        return Err(slots::not_alone());
+    }
     let exists =
         || Error::new(ErrorKind::Refused, "there is a vault already").hint("choose another folder");
     // The marker comes last, so one that cannot be read is of an init that did not end either.

@@ -63,9 +63,15 @@ impl Plaintext for Plain {
 
 /// What a role that does not read a compartment is told.
 pub(crate) fn not_permitted(compartment: Compartment) -> Error {
+    let hint = match compartment {
+        Compartment::Sealed => "use the full passphrase or the recovery code",
+        Compartment::Index | Compartment::General => {
+            "use the everyday or the full passphrase, or the recovery code"
+        }
+    };
     Error::new(ErrorKind::NotPermitted, "this key does not open the compartment")
         .on(compartment.as_str())
-        .hint("use the full passphrase or the recovery code")
+        .hint(hint)
 }
 
 /// A whole small object whose bytes are what its name says: the id behind the last `-`, or the

@@ -333,7 +333,7 @@ pub(super) fn write_table(
         |id| crate::store::Name::new(crate::store::Area::Index, id),
         |out| {
             let mut rows = Union { tables, rows };
-            let reader = Some(&keys.table.reader);
+            let reader = keys.table.reader.as_ref();
             index::write_table(
                 vault.id(),
                 class,

@@ -27,7 +27,8 @@ pub struct Removed {
 /// Removed means that the names are gone: a drive, a cloud or a trash may keep the bytes.
 ///
 /// # Errors
-/// When the source or the snapshot cannot be read at all.
+/// When the source or the snapshot cannot be read at all; `NotPermitted` for a role that reads no
+/// content.
 pub fn remove_source(
     vault: &Vault,
     info: &SnapshotInfo,
@@ -35,6 +36,7 @@ pub fn remove_source(
     exclude: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Removed> {
+    vault.refuse_unread()?;
     let mut walk = walk(paths, exclude)?;
     progress.phase(Phase::Checking, Some(walk.totals().bytes));
     let mut stored = Stored { items: list(vault, info, &[]), ahead: None };

@@ -10,7 +10,7 @@ use crate::chain::{Record, SlotRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SlotId, hex};
 use crate::keys::{Bundle, Role};
-use crate::payload::{self, Identity, Lock, SlotKey, SlotLock};
+use crate::payload::{self, Identity, Lock, SlotIdentity, SlotKey, SlotLock};
 use crate::store::{self, Area, Name, Store};
 
 /// What a person unlocks with.
@@ -19,6 +19,8 @@ pub enum Unlock<'a> {
     Passphrase(&'a str),
     /// age X25519 identities.
     Identities(&'a [Identity]),
+    /// Identities of any kind.
+    Keys(&'a [SlotIdentity]),
 }
 
 /// What the first letter of a slot's file name says.
@@ -28,6 +30,8 @@ pub enum SlotLetter {
     Passphrase,
     /// A passphrase with role `everyday`.
     Everyday,
+    /// A passphrase with role `add`.
+    Add,
     /// The recovery code.
     Recovery,
     /// A recipient.
@@ -35,13 +39,23 @@ pub enum SlotLetter {
 }
 
 impl SlotLetter {
-    const ALL: [Self; 4] = [Self::Passphrase, Self::Everyday, Self::Recovery, Self::Key];
+    const ALL: [Self; 5] = [Self::Passphrase, Self::Everyday, Self::Add, Self::Recovery, Self::Key];
+
+    /// The letter of a passphrase slot of the role.
+    pub const fn of_passphrase(role: Role) -> Self {
+        match role {
+            Role::Full => Self::Passphrase,
+            Role::Everyday => Self::Everyday,
+            Role::Add => Self::Add,
+        }
+    }
 
     /// The letter.
     pub const fn letter(self) -> char {
         match self {
             Self::Passphrase => 'p',
             Self::Everyday => 'e',
+            Self::Add => 'a',
             Self::Recovery => 'r',
             Self::Key => 'k',
         }
@@ -149,7 +163,7 @@ pub(super) fn for_each_bundle(
     }
     let code = match unlock {
         Unlock::Passphrase(text) => RecoveryCode::parse(text),
-        Unlock::Identities(_) => None,
+        Unlock::Identities(_) | Unlock::Keys(_) => None,
     };
     if code.is_some() {
         names.sort_by_key(|(letter, _)| *letter != SlotLetter::Recovery);
@@ -157,24 +171,19 @@ pub(super) fn for_each_bundle(
     let mut failed: Option<Error> = None;
     let mut has_opened = false;
     for (letter, id) in names {
-        let mut failure = None;
-        for name in copies(letter, id) {
-            match open_copy(store, &name, letter, unlock, code.as_ref(), log_n_max) {
-                Ok(bundle) => {
-                    failure = None;
-                    if let Some(bundle) = bundle {
-                        has_opened = true;
-                        if each(bundle)? {
-                            return Ok(None);
-                        }
-                    }
-                    break;
+        // One slot that is damaged, unreadable or asks for too much work, perhaps planted, does not
+        // keep the others from opening.
+        let failure = match open_one(store, letter, id, unlock, code.as_ref(), log_n_max) {
+            Ok(None) => None,
+            Ok(Some(bundle)) => {
+                has_opened = true;
+                if each(bundle)? {
+                    return Ok(None);
                 }
-                // One slot that is damaged, unreadable or asks for too much work, perhaps planted,
-                // does not keep the others from opening.
-                Err(error) => failure = failure.or(Some(error)),
+                None
             }
-        }
+            Err(error) => Some(error),
+        };
         // Of several, damage tells least: the caller then says that no slot opens.
         if failure.is_some() && failed.as_ref().is_none_or(Error::is_damage) {
             failed = failure;
@@ -186,14 +195,24 @@ pub(super) fn for_each_bundle(
     }
 }
 
-fn open_copy(
+/// The bundle of a slot; none when it does not open with this.
+fn open_one(
     store: &dyn Store,
-    name: &Name,
     letter: SlotLetter,
+    id: SlotId,
     unlock: &Unlock<'_>,
     code: Option<&RecoveryCode>,
     log_n_max: u8,
 ) -> Result<Option<Bundle>> {
+    let [first, second] = copies(letter, id);
+    // Both copies are the same bytes, so nobody is asked, and no work is done, for the second.
+    let (bytes, name) = match objects::read_verified(store, &first) {
+        Ok(bytes) => (bytes, first),
+        Err(error) => match objects::read_verified(store, &second) {
+            Ok(bytes) => (bytes, second),
+            Err(_) => return Err(error),
+        },
+    };
     let keys: Vec<SlotKey<'_>> = match unlock {
         Unlock::Passphrase(text) => {
             let text = match (letter, code) {
@@ -203,8 +222,8 @@ fn open_copy(
             vec![SlotKey::Passphrase(text)]
         }
         Unlock::Identities(identities) => identities.iter().map(SlotKey::Identity).collect(),
+        Unlock::Keys(keys) => keys.iter().map(SlotKey::Person).collect(),
     };
-    let bytes = objects::read_verified(store, name)?;
     for key in &keys {
         match payload::open_slot(&bytes, key, log_n_max) {
             Ok(text) => {
@@ -214,6 +233,20 @@ fn open_copy(
             }
             Err(error) if error.kind() == ErrorKind::WrongKey => {}
             Err(error) => return Err(error.on_if_unnamed(|| name.to_string())),
+        }
+    }
+    Ok(None)
+}
+
+/// The slot that a passphrase opens already, and what it may do; none when it opens none.
+pub fn slot_of(vault: &Vault, passphrase: &str, log_n_max: u8) -> Result<Option<(SlotId, Role)>> {
+    let unlock = Unlock::Passphrase(passphrase);
+    let code = RecoveryCode::parse(passphrase);
+    for (letter, id) in slot_names(vault.store.as_ref())? {
+        // A slot that cannot be tried is none that it opens.
+        let store = vault.store.as_ref();
+        if let Ok(Some(bundle)) = open_one(store, letter, id, &unlock, code.as_ref(), log_n_max) {
+            return Ok(Some((id, bundle.role())));
         }
     }
     Ok(None)
@@ -269,6 +302,7 @@ fn change(
     time: i64,
 ) -> Result<Vec<SlotRow>> {
     vault.refuse_foreign()?;
+    vault.refuse_slot_changes()?;
     vault.refresh()?;
     let names = slot_names(vault.store.as_ref())?;
     let removed =
@@ -289,6 +323,9 @@ fn change(
         return Err(Error::new(ErrorKind::Refused, "this is the last slot that opens everything")
             .hint("add another one first: icvault key add"));
     }
+    if removed.is_some() && !stands_alone(vault, &rows, new) {
+        return Err(not_alone());
+    }
     let seconds = u64::try_from(time.div_euclid(1_000_000_000)).unwrap_or(0);
     let made = write_slots(vault.store.as_ref(), &vault.keys.bundle, new, seconds)?;
     rows.extend(made.iter().cloned());
@@ -300,6 +337,30 @@ fn change(
         vault.store.barrier()?;
     }
     Ok(made)
+}
+
+/// Whether what opens everything is not only in a device or an ssh key (spec S-5).
+fn stands_alone(vault: &Vault, rows: &[SlotRow], new: &[NewSlot<'_>]) -> bool {
+    let is_lasting = |row: &SlotRow| {
+        let names = [Area::KeysA, Area::KeysB].map(|area| Name::new(area, row.file()));
+        let mut whole = names
+            .iter()
+            .flatten()
+            .filter_map(|name| objects::read_verified(vault.store.as_ref(), name).ok());
+        whole.any(|bytes| payload::slot_lock(&bytes).is_ok_and(SlotLock::stands_alone))
+    };
+    has_lasting(new) || rows.iter().filter(|row| row.role == Role::Full.as_str()).any(is_lasting)
+}
+
+/// Whether one of these opens everything and may be the only one that does.
+pub(super) fn has_lasting(slots: &[NewSlot<'_>]) -> bool {
+    slots.iter().any(|slot| slot.role == Role::Full && slot.lock.stands_alone())
+}
+
+/// What is said where only a device or an ssh key would open everything.
+pub(super) fn not_alone() -> Error {
+    Error::new(ErrorKind::Refused, "an ssh key or a plugin would be all that opens everything")
+        .hint("such keys get lost, or die with a device: keep a passphrase or a recovery code too")
 }
 
 /// The code that opens a vault when every passphrase is forgotten; wiped when dropped.

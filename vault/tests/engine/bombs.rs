@@ -92,7 +92,8 @@ impl Hostile {
         let count = self.newest.count + 1;
         let record = Record::Snapshot(Box::new(snapshot));
         let entry = Entry { number, count, record, ..self.newest.clone() };
-        let (writer, reader) = (self.bundle.writer_mac_key(), self.bundle.reader_mac_key());
+        let (writer, reader) =
+            (self.bundle.writer_mac_key(), self.bundle.reader_mac_key().unwrap());
         let plaintext = entry.encode(self.bundle.vault(), &writer, Some(&reader));
         put_entry(store, &self.bundle, number, &plaintext);
     }
@@ -224,7 +225,8 @@ fn entry_around(bundle: &Bundle, payload: &[u8], length: u32) -> Vec<u8> {
     bytes.extend(bundle.vault().bytes());
     bytes.extend(length.to_le_bytes());
     bytes.extend(payload);
-    let macs = [bundle.writer_mac_key(), bundle.reader_mac_key()].map(|key| key.mac(&[&bytes]));
+    let macs =
+        [bundle.writer_mac_key(), bundle.reader_mac_key().unwrap()].map(|key| key.mac(&[&bytes]));
     bytes.extend(macs.concat());
     bytes.resize(bytes.len().max(4_096), 0);
     bytes
@@ -424,7 +426,8 @@ fn each_bomb_is_refused() {
         bytes.extend(u32::to_le_bytes(superseded));
         bytes.extend([0; 16]);
         bytes.extend([0xFF; 1_024]);
-        let macs = [bundle.writer_mac_key(), bundle.reader_mac_key()].map(|key| key.mac(&[&bytes]));
+        let macs = [bundle.writer_mac_key(), bundle.reader_mac_key().unwrap()]
+            .map(|key| key.mac(&[&bytes]));
         bytes.extend(macs.concat());
         bytes.resize(4_096, 0);
         let store = hostile.store.copy();

@@ -363,18 +363,22 @@ fn decode(name: &Name, bytes: &[u8], bundle: &Bundle, owner: &Owner) -> Result<(
             Entry::decode(&plaintext, bundle.vault(), &keys)?;
         }
         Area::Index => {
-            let keys =
-                TableKeys { writer: bundle.writer_mac_key(), reader: bundle.reader_mac_key() };
-            let open = |class| {
-                let plain = Plain(open(bytes, bundle, Compartment::Index)?);
-                Table::open(plain, bundle.vault(), class)
-            };
-            open(Class::Data).or_else(|_| open(Class::Nodes))?.verify(&keys, |_| ())?;
+            verify_table(bytes, bundle)?;
         }
         Area::Packs => read_pack(bytes, bundle)?,
         Area::Top => {}
     }
     Ok(())
+}
+
+/// Whether a table, which is right, has a reader MAC.
+pub(crate) fn verify_table(bytes: &[u8], bundle: &Bundle) -> Result<bool> {
+    let keys = TableKeys { writer: bundle.writer_mac_key(), reader: bundle.reader_mac_key() };
+    let open = |class| {
+        let plain = Plain(open(bytes, bundle, Compartment::Index)?);
+        Table::open(plain, bundle.vault(), class)
+    };
+    open(Class::Data).or_else(|_| open(Class::Nodes))?.verify(&keys, |_| ())
 }
 
 struct Plain<'a>(Reader<&'a [u8]>);

@@ -10,13 +10,13 @@ use super::support::{
     Contents, Owner, add, bundle_of, contents, encrypt, open_seeded, pack_of, put, put_entry,
     random, snapshot_contents,
 };
-use vault::chain::{Entry, EntryKeys, Record, SlotRow};
+use vault::chain::{Entry, EntryKeys, Record, RollRow, SlotRow};
 use vault::check::{CheckOptions, Severity, check};
 use vault::chunk::{ChunkType, chunk_id};
 use vault::error::{ErrorKind, Result};
-use vault::id::{MacKey, PackId, PackTag, TableId};
+use vault::id::{ChunkId, MacKey, PackId, PackTag, TableId};
 use vault::index::{Row, SortedRows, write_table};
-use vault::keys::{Bundle, Compartment};
+use vault::keys::{Bundle, Compartment, Role};
 use vault::pack::{Class, Kind, Piece, Place, Salt, raw_frame};
 use vault::payload::{Lock, Reader, SlotRecipient, seal_slot};
 use vault::progress::Silent;
@@ -61,6 +61,11 @@ impl Sample {
 
     fn open(&self, store: &MemoryStore) -> Vault {
         open_seeded(Arc::new(store.clone()), &self.owner.full, 5).unwrap()
+    }
+
+    fn tables(&self) -> BTreeSet<TableId> {
+        let names = self.store.list(Area::Index).unwrap();
+        names.iter().map(|name| TableId::parse(name.file()).unwrap()).collect()
     }
 
     fn newest(&self) -> Entry {
@@ -116,18 +121,32 @@ fn wrong_keys() -> [(&'static str, MacKey); 2] {
 
 /// A pack that says it holds the chunk of the next add, with other bytes.
 fn forged_pack(sample: &Sample, compartment: Compartment, class: Class, key: &MacKey) -> Vec<u8> {
-    let bundle = &sample.bundle;
     let kind_of = if class == Class::Data { ChunkType::Data } else { ChunkType::Node };
-    let id = chunk_id(&bundle.chunk_id_key(), kind_of, NEXT);
-    let content = vec![b'!'; NEXT.len()];
-    let mut frame = Vec::new();
-    raw_frame(&content, &mut frame);
-    let piece = Piece { id, kind: kind_of, length: u32::try_from(content.len()).unwrap() };
+    let id = chunk_id(&sample.bundle.chunk_id_key(), kind_of, NEXT);
     let salt =
         (compartment == Compartment::Sealed).then(|| Salt::new(PackTag::new([1; 16]), [2; 32]));
-    let kind = Kind { vault: bundle.vault(), compartment, class };
-    let plaintext = pack_of(kind, key, salt, &[(frame, piece)]);
-    encrypt(bundle.recipient(compartment), &plaintext, 50)
+    let kind = Kind { vault: sample.bundle.vault(), compartment, class };
+    pack_naming(&sample.bundle, kind, key, salt, &[(id, kind_of, NEXT.len())])
+}
+
+/// A pack that names chunks of these ids and lengths and holds other bytes.
+fn pack_naming(
+    bundle: &Bundle,
+    kind: Kind,
+    key: &MacKey,
+    salt: Option<Salt>,
+    chunks: &[(ChunkId, ChunkType, usize)],
+) -> Vec<u8> {
+    let blocks: Vec<_> = chunks
+        .iter()
+        .map(|&(id, kind, length)| {
+            let mut frame = Vec::new();
+            raw_frame(&vec![b'!'; length], &mut frame);
+            (frame, Piece { id, kind, length: u32::try_from(length).unwrap() })
+        })
+        .collect();
+    let plaintext = pack_of(kind, key, salt, &blocks);
+    encrypt(bundle.recipient(kind.compartment), &plaintext, 50)
 }
 
 #[test]
@@ -161,13 +180,7 @@ impl SortedRows for Rows {
 fn tables_without_the_mac_are_refused() {
     let sample = Sample::new();
     let bundle = &sample.bundle;
-    let genuine: BTreeSet<TableId> = sample
-        .store
-        .list(Area::Index)
-        .unwrap()
-        .iter()
-        .map(|name| TableId::parse(name.file()).unwrap())
-        .collect();
+    let genuine = sample.tables();
     let pack = forged_pack(&sample, Compartment::General, Class::Data, &wrong_keys()[1].1);
     let real = bundle.writer_mac_key();
     let [zero, own] = wrong_keys().map(|(_, key)| key);
@@ -205,13 +218,91 @@ fn tables_without_the_mac_are_refused() {
     }
 }
 
+/// The failure: a pack that no table lists, or only a table without the reader MAC, was believed for
+/// its directory's MAC, which whoever may add can make.
+#[test]
+fn what_an_add_key_makes_up_is_not_believed() {
+    let sample = Sample::new();
+    let theirs = sample.bundle.for_slot(Role::Add, "theirs", 1).unwrap();
+    assert!(theirs.reader_mac_key().is_none());
+    let genuine = sample.tables();
+    let key = theirs.pack_mac_key(Compartment::General);
+    for superseded in [BTreeSet::new(), genuine] {
+        for with_table in [false, true] {
+            for class in Class::ALL {
+                let store = sample.store.copy();
+                let pack = forged_pack(&sample, Compartment::General, class, &key);
+                let mut forged = put(&store, &[Area::Packs], "", &pack);
+                let id = chunk_id(&theirs.chunk_id_key(), ChunkType::Data, NEXT);
+                let frame_length = u32::try_from(12 + NEXT.len()).unwrap();
+                let length = u32::try_from(NEXT.len()).unwrap();
+                let place = Place { start: 40, frame_length, offset: 0, length };
+                let pack = PackId::parse(forged[0].file()).unwrap();
+                let mut rows = Rows(vec![Row { id, pack, place }]);
+                let (vault, writer) = (theirs.vault(), theirs.writer_mac_key());
+                let mut bytes = Vec::new();
+                write_table(vault, class, &mut rows, &superseded, &writer, None, &mut bytes)
+                    .unwrap();
+                if with_table {
+                    let bytes = encrypt(theirs.recipient(Compartment::Index), &bytes, 51);
+                    forged.extend(put(&store, &[Area::Index], "", &bytes));
+                }
+                sample.assert_refused(&store, &forged, &format!("{class:?}, table {with_table}"));
+            }
+        }
+    }
+}
+
+/// The failure: an add named chunks of a sealed pack again by the word of its directory.
+#[test]
+fn sealed_packs_that_an_add_key_makes_up_are_not_named_again() {
+    let sample = Sample::new();
+    let theirs = sample.bundle.for_slot(Role::Add, "theirs", 1).unwrap();
+    let sealed = fs::read(sample.next.join("passwords.csv")).unwrap();
+    let tag = PackTag::new([1; 16]);
+    let salt = Salt::new(tag, [2; 32]);
+    let id = chunk_id(&salt.key, ChunkType::Data, &sealed);
+    let kind = Kind { vault: theirs.vault(), compartment: Compartment::Sealed, class: Class::Data };
+    let key = theirs.pack_mac_key(Compartment::Sealed);
+    let chunk = (id, ChunkType::Data, sealed.len());
+    let pack = pack_naming(&theirs, kind, &key, Some(salt), &[chunk]);
+    let store = sample.store.copy();
+    let pack = PackId::parse(put(&store, &[Area::Packs], "", &pack)[0].file()).unwrap();
+    // A snapshot of the source that says the passwords are there.
+    let newest = sample.newest();
+    let head = sample.open(&store).head().unwrap();
+    let mut record = newest.record.clone();
+    if let Record::Snapshot(snapshot) = &mut record {
+        snapshot.sealed.as_mut().unwrap().packs.insert(tag, pack);
+    }
+    let (number, count) = (head.number + 1, newest.count + 1);
+    let mut roll = newest.roll.clone();
+    roll.retain(|row| row.source != "export");
+    roll.push(RollRow {
+        id: head.id,
+        time: newest.time,
+        number: head.number,
+        source: "export".to_owned(),
+    });
+    let entry = Entry { number, count, previous: vec![head.id], record, roll, ..newest };
+    let plaintext = entry.encode(theirs.vault(), &theirs.writer_mac_key(), None);
+    put_entry(&store, &theirs, number, &plaintext);
+    let mut vault = sample.open(&store);
+    assert_eq!(vault.head().unwrap().number, number);
+    add(&mut vault, &sample.next, "export").unwrap();
+    let vault = sample.open(&store);
+    let info = vault.resolve(&Spec::Latest).unwrap();
+    assert!(!info.snapshot.sealed.as_ref().unwrap().packs.contains_key(&tag));
+    assert!(contents(&vault, &info).unwrap() == snapshot_contents(&sample.next));
+}
+
 #[test]
 fn entries_without_the_mac_are_refused() {
     let sample = Sample::new();
     let bundle = &sample.bundle;
     let newest = sample.newest();
     let head = sample.open(&sample.store).head().unwrap();
-    let (writer, reader) = (bundle.writer_mac_key(), bundle.reader_mac_key());
+    let (writer, reader) = (bundle.writer_mac_key(), bundle.reader_mac_key().unwrap());
     let [zero, own] = wrong_keys().map(|(_, key)| key);
     let slot = SlotRow {
         id: [9; 32],
@@ -338,7 +429,7 @@ fn attackers_chain(sample: &Sample, theirs: &Bundle, store: &MemoryStore) {
     };
     let last = Entry { number: 90, ..newest };
     for entry in [first, last] {
-        let plaintext = entry.encode(theirs.vault(), &keys.writer, Some(&keys.reader));
+        let plaintext = entry.encode(theirs.vault(), &keys.writer, keys.reader.as_ref());
         put_entry(store, theirs, entry.number, &plaintext);
     }
 }

@@ -13,5 +13,6 @@ mod damage;
 mod example;
 mod forgery;
 mod interruption;
+mod roles;
 mod roundtrip;
 mod support;
