@@ -111,8 +111,27 @@ fn main() -> io::Result<()> {
     put(10, "login", &[br#"{"items":[{"login":{"password":"x","uris":[]}}]}"#])?;
     put(10, "database", &[b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20"])?;
     put(10, "der", &[&[0x30, 0x82, 0, 0x10, 0x02, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70]])?;
+    put(10, "zip", &[ZIP])?;
+    put(10, "tar", &[&tar()])?;
+    put(10, "gzip", &[b"\x1F\x8B\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0"])?;
     put(11, "name", &["Ünïcode\u{200d} ﬁle.txt".as_bytes()])?;
     put(11, "path", &[b"a/b\0c"])
+}
+
+/// One empty member that is stored.
+const ZIP: &[u8] = b"PK\x03\x04\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a\
+    PK\x01\x02\x0A\x03\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0a\
+    PK\x05\x06\0\0\0\0\x01\0\x01\0\x2F\0\0\0\x1F\0\0\0\0\0";
+
+/// One empty member.
+fn tar() -> Vec<u8> {
+    let mut block = vec![0; 1536];
+    block[0] = b'a';
+    block[124..135].fill(b'0');
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    block
 }
 
 /// The end of a header whose MAC nobody has made.

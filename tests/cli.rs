@@ -35,6 +35,25 @@ fn what_is_added_comes_back() {
 }
 
 #[test]
+fn what_cannot_be_looked_into_is_sealed_and_said_so() {
+    let bench = Bench::with_vault();
+    let locked = samples().join("icloud-export/Passwords/for the lawyer, with a password.zip");
+    bench.write("export/locked", fs::read(locked).unwrap());
+    bench.write("export/log", b"\xFD7zXZ\0\0\x04");
+    bench.write("export/letter", b"Dear Ida\n");
+    let told = "sealed, because it cannot be looked into: 2 files\n  locked: encrypted zip\n  \
+                log: xz file\n";
+    // It is in the vault all the same: nothing is missing.
+    let added = bench.open(["add", "export"]).succeeded();
+    assert!(added.stdout.contains(told), "{}", added.stdout);
+    assert!(added.stdout.contains("2 other files (sealed)"), "{}", added.stdout);
+    for (source, wish) in [("a", "--sealed"), ("b", "--general")] {
+        let added = bench.open(["add", "export", "--as", source, wish]).succeeded();
+        assert!(!added.stdout.contains("looked into"), "{}", added.stdout);
+    }
+}
+
+#[test]
 fn a_source_is_told_by_what_is_in_it() {
     let bench = Bench::with_vault();
     let logins = |names: &[&str]| {

@@ -3,7 +3,7 @@
 //! that what lies behind is reached: whoever holds one key must not break who holds more.
 #![no_main]
 
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
@@ -259,6 +259,9 @@ fn kind(data: &[u8]) {
     let found = kinds::recognise(data, data.len() as u64);
     assert_eq!(kinds::Kind::parse(found.kind.as_str()), Some(found.kind));
     kinds::recognise(data, u64::MAX);
+    let examined = kinds::examine(data, data.len() as u64, &mut Cursor::new(data));
+    let examined = examined.expect("memory can be read");
+    assert!(examined.sealed || examined.doubt.is_none(), "what is in doubt is sealed");
 }
 
 fn name(data: &[u8]) {

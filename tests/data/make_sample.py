@@ -18,6 +18,7 @@ and ssh-keygen.
 
 import base64
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -397,6 +398,22 @@ def zipped(members, when, streamed=True, utf8_flag=False):
     return out + central + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(members), len(members), len(central), len(out), 0)
 
 
+def locked(zipped):
+    """The same zip with all members marked as encrypted, and as if they were."""
+    data, central = bytearray(zipped), zipped.rindex(b"PK\5\6")
+    at, = struct.unpack_from("<I", data, central + 16)
+    while data[at:at + 4] == b"PK\1\2":
+        packed, = struct.unpack_from("<I", data, at + 20)
+        name, extra, comment = struct.unpack_from("<HHH", data, at + 28)
+        head, = struct.unpack_from("<I", data, at + 42)
+        data[at + 8] |= 1
+        data[head + 6] |= 1
+        start = head + 30 + name
+        data[start:start + packed] = noise(packed, "locked", head)
+        at += 46 + name + extra + comment
+    return bytes(data)
+
+
 def tarred(members, when):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -629,6 +646,12 @@ def certificates_and_keys(x, drawn):
                  "certificate and key.pem", "id_ed25519", "id_ed25519_locked", "School (signed).mobileconfig"]:
         take(f"Keys/{path}", "key")
     take("Keys/id_ed25519.pub", "file")
+    x.keep("Keys/from the old Mac.zip", zipped([("Jordan Example.p12", first["Keys/Jordan Example.p12"]),
+                                                ("__MACOSX/._Jordan Example.p12", appledouble())], x.when), "file", sealed=True)
+    key = first["Keys/id_ed25519"]
+    x.keep("Keys/server backup.tgz", gzip.compress(tarred([("home/.ssh/config", b"Host example\n"), ("home/.ssh/id_ed25519", key)], x.when),
+                                                   mtime=0), "file", sealed=True)
+    x.keep("Keys/chain with key.pem", first["Certificates/www.example.com.pem"] * 42 + first["Keys/server-key.pem"], "key")
 
     volatile = x.name if x.later else "first"
     x.put("Keys/Home.mobileconfig", plistlib.dumps({
@@ -832,6 +855,19 @@ def passwords(x):
     x.keep("Passwords/Everything.zip", zipped([("letter.txt", b"Dear Ida, the other one is inside.\n"), ("inner/Old.zip", inner)], x.when),
            "file", sealed=True)
     x.keep("Passwords/for the lawyer.tar", tarred([("for the lawyer/Passwords.csv", apple)], x.when), "file", sealed=True)
+    x.keep("Passwords/for the lawyer, with a password.zip", locked(zipped([("Passwords.csv", apple)], x.when)), "file",
+           sealed=True, doubt="encrypted zip")
+    x.keep("Passwords/for the lawyer.7z", b"7z\xbc\xaf\x27\x1c\0\4" + noise(500, "7z"), "file", sealed=True, doubt="7z archive")
+    x.keep(f"{folder}/1Password.1pux", zipped([
+        ("export.attributes", json.dumps({"version": 3, "description": "1Password Unencrypted Export", "createdAt": 1_757_000_000}).encode()),
+        ("export.data", json.dumps({"accounts": [{"attrs": {"accountName": "Example"}, "vaults": [{"items": [
+            {"uuid": "made-up", "details": {"loginFields": [{"value": password("1pux"), "designation": "password"}]}}]}]}]}).encode()),
+        ("files/made-up__recovery.txt", b"nine oaks\n")], x.when), "passwords", records=1)
+    x.keep(f"{folder}/KeePass.xml", (
+        '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n<KeePassFile>\n\t<Meta>\n\t\t<Generator>KeePass</Generator>\n\t</Meta>\n'
+        "\t<Root>\n\t\t<Group>\n\t\t\t<Entry>\n\t\t\t\t<String><Key>UserName</Key><Value>jordan</Value></String>\n"
+        f'\t\t\t\t<String><Key>Password</Key><Value>{password("keepass")}</Value></String>\n\t\t\t</Entry>\n'
+        "\t\t</Group>\n\t</Root>\n</KeePassFile>\n"), "passwords", records=1)
     return apple
 
 

@@ -8,7 +8,7 @@ use std::slice;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use vault::files::Globs;
+use vault::files::{Globs, ItemPath};
 use vault::keys::Compartment;
 use vault::kinds::Kind;
 use vault::store::{FolderStore, Strength};
@@ -23,7 +23,7 @@ use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
-/// How many things that were left out are named, unless verbose.
+/// How many things that need a word are named, unless verbose.
 const NAMED_MAX: usize = 10;
 
 pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
@@ -132,6 +132,7 @@ fn tell_plan(ui: &Ui, verb: &Add, source: &str, planned: &Summary) -> Result<Cod
             "folders": planned.folders,
             "links": planned.links,
             "left_out": left_out(&planned.left_out),
+            "doubted": doubted(&planned.doubted),
             "bytes_read": planned.bytes_read,
         }))?;
         return Ok(finished(&planned.left_out));
@@ -143,6 +144,7 @@ fn tell_plan(ui: &Ui, verb: &Add, source: &str, planned: &Summary) -> Result<Cod
         ui.summary(text)?;
     }
     tell_left_out(ui, &planned.left_out)?;
+    tell_doubted(ui, &planned.doubted)?;
     let mut parts = vec![ui::size(planned.bytes_read), ui::count(planned.folders, "folder")];
     if planned.links > 0 {
         parts.push(ui::count(planned.links, "link"));
@@ -163,6 +165,7 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "folders": added.folders,
         "links": added.links,
         "left_out": left_out(&added.left_out),
+        "doubted": doubted(&added.doubted),
         "bytes_read": added.bytes_read,
         "bytes_new": added.bytes_new,
         "bytes_stored": added.bytes_stored,
@@ -188,6 +191,12 @@ fn kinds(kinds: &BTreeMap<(Compartment, Kind), KindSummary>, is_known: bool) -> 
         })
     };
     kinds.iter().map(document).collect()
+}
+
+/// What was sealed since it cannot be looked into.
+fn doubted(doubted: &[(ItemPath, &str)]) -> Value {
+    let document = |(path, word): &(ItemPath, &str)| json!({ "path": ui::plain(&path.to_display()), "reason": word });
+    doubted.iter().map(document).collect()
 }
 
 fn left_out(left_out: &[LeftOut]) -> Value {
@@ -291,7 +300,7 @@ fn remove(session: &mut Session, verb: &Add, added: &Added, ui: &Ui) -> Result<C
         "still readable on disk: {}",
         ui::count(removed.kept.len() as u64, "item")
     ))?;
-    name_items(ui, &removed.kept)?;
+    name_items(ui, removed.kept.iter().map(reason))?;
     Ok(Code::Incomplete)
 }
 
@@ -317,6 +326,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
         }
     }
     tell_left_out(ui, &added.left_out)?;
+    tell_doubted(ui, &added.doubted)?;
     ui.summary(format!(
         "read {}, new {}, stored {}",
         ui::size(added.bytes_read),
@@ -341,16 +351,24 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     Ok(finished(&added.left_out))
 }
 
+fn reason(item: &LeftOut) -> (Option<&ItemPath>, &str) {
+    (item.path.as_ref(), &item.reason)
+}
+
 /// Names items and what is said of them, as many as a person reads.
-fn name_items(ui: &Ui, items: &[LeftOut]) -> Result<()> {
+fn name_items<'a>(
+    ui: &Ui,
+    items: impl ExactSizeIterator<Item = (Option<&'a ItemPath>, &'a str)>,
+) -> Result<()> {
+    let count = items.len();
     let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
-    for item in items.iter().take(shown) {
-        let path = item.path.as_ref().map(|path| ui::escape_bytes(&path.to_display()));
+    for (path, reason) in items.take(shown) {
+        let path = path.map(|path| ui::escape_bytes(&path.to_display()));
         let path = path.unwrap_or_else(|| "?".to_owned());
-        ui.summary(format!("  {path}: {}", ui::escape(&item.reason)))?;
+        ui.summary(format!("  {path}: {}", ui::escape(reason)))?;
     }
-    if items.len() > shown {
-        ui.summary(format!("  and {} more (-v names all)", items.len() - shown))?;
+    if count > shown {
+        ui.summary(format!("  and {} more (-v names all)", count - shown))?;
     }
     Ok(())
 }
@@ -360,7 +378,16 @@ fn tell_left_out(ui: &Ui, left_out: &[LeftOut]) -> Result<()> {
         return Ok(());
     }
     ui.summary(format!("not included: {}", ui::count(left_out.len() as u64, "item")))?;
-    name_items(ui, left_out)
+    name_items(ui, left_out.iter().map(reason))
+}
+
+fn tell_doubted(ui: &Ui, doubted: &[(ItemPath, &str)]) -> Result<()> {
+    if doubted.is_empty() {
+        return Ok(());
+    }
+    let files = ui::count(doubted.len() as u64, "file");
+    ui.summary(format!("sealed, because it cannot be looked into: {files}"))?;
+    name_items(ui, doubted.iter().map(|(path, word)| (Some(path), *word)))
 }
 
 fn in_words(counts: &BTreeMap<(Compartment, Kind), u64>) -> String {

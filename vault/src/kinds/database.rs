@@ -1,7 +1,7 @@
 //! Stores of keys and of records: keychains, password safes, key stores, SQLite.
 
-use super::bytes::{begins, number_big, tail};
-use super::{Kind, Recognised};
+use super::bytes::{begins, tail};
+use super::{Kind, Recognised, pgp};
 
 /// Magic numbers of files that exist to keep secrets.
 const VAULTS: &[&[u8]] = &[
@@ -41,7 +41,7 @@ const TABLES: &[(&[u8], Recognised)] = &[
 ];
 
 pub(super) fn recognise(head: &[u8]) -> Option<Recognised> {
-    if VAULTS.iter().any(|magic| head.starts_with(magic)) || is_pgp_secret_key(head) {
+    if VAULTS.iter().any(|magic| head.starts_with(magic)) || pgp::is_secret_key(head) {
         return Some(Recognised::sealed(Kind::Key));
     }
     // A write-ahead log begins with the first pages that changed; a new one has the schema.
@@ -78,27 +78,4 @@ fn tables(head: &[u8]) -> Recognised {
 fn is_name(bytes: &[u8], name: &[u8]) -> bool {
     let goes_on = tail(bytes, name.len()).first();
     begins(bytes, name) && goes_on.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
-}
-
-/// The first packet of an OpenPGP secret key that is not armoured.
-fn is_pgp_secret_key(head: &[u8]) -> bool {
-    let (length_size, length) = match (head.first(), head.get(1)) {
-        // Tag 5 in the old format, its length in one, two or four bytes.
-        (Some(0x94), _) => (1, number_big(head, 1, 1)),
-        (Some(0x95), _) => (2, number_big(head, 1, 2)),
-        (Some(0x96), _) => (4, number_big(head, 1, 4)),
-        // And in the new one.
-        (Some(0xC5), Some(0..192)) => (1, number_big(head, 1, 1)),
-        (Some(0xC5), Some(192..224)) => (2, number_big(head, 1, 2)),
-        (Some(0xC5), Some(255)) => (5, number_big(head, 2, 4)),
-        _ => return false,
-    };
-    let body = tail(head, 1 + length_size);
-    // Versions 3 and 4 name the algorithm behind four bytes of time, 3 behind two more of days.
-    let algorithm = match body.first() {
-        Some(3) => body.get(7),
-        Some(4..=6) => body.get(5),
-        _ => None,
-    };
-    length >= Some(32) && matches!(algorithm, Some(1..=3 | 16..=19 | 22 | 25..=28))
 }

@@ -18,6 +18,12 @@ const CONTEXT_1: u8 = 0xA1;
 
 /// 1.2.840.113549.1.7.2
 const SIGNED_DATA: &[u8] = b"\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02";
+/// 1.2.840.113549.1.7.3 and .6, and 1.2.840.113549.1.9.16.1.23
+const ENCRYPTED: &[&[u8]] = &[
+    b"\x2A\x86\x48\x86\xF7\x0D\x01\x07\x03",
+    b"\x2A\x86\x48\x86\xF7\x0D\x01\x07\x06",
+    b"\x2A\x86\x48\x86\xF7\x0D\x01\x09\x10\x01\x17",
+];
 /// 1.2.840.113549.1.5, the schemes of PKCS#5
 const PKCS5: &[u8] = b"\x2A\x86\x48\x86\xF7\x0D\x01\x05";
 /// 1.2.840.113549.1.12.1, the schemes of PKCS#12
@@ -42,6 +48,9 @@ pub(super) fn recognise(head: &[u8]) -> Option<Recognised> {
     }
     if first.tag == OID && first.content == SIGNED_DATA {
         return Some(signed_data(head, second.as_ref()));
+    }
+    if first.tag == OID && ENCRYPTED.contains(&first.content) {
+        return Some(Recognised::closed("encrypted message"));
     }
     let certificate = first.tag == SEQUENCE && is_certificate(first.content);
     certificate.then_some(Recognised::plain(Kind::Certificate))

@@ -97,7 +97,7 @@ fn tiff(head: &[u8]) -> Recognised {
         Some(TAG_COMPRESSION) => number(entry, 8, 2).is_some_and(|compression| compression > 1),
         tag => tag == Some(TAG_DNG_VERSION),
     });
-    Recognised { kind: Kind::Photo, sealed: false, dense }
+    Recognised { dense, ..Recognised::plain(Kind::Photo) }
 }
 
 /// Packets of 188 bytes, each beginning with `G`.

@@ -2,25 +2,36 @@
 //!
 //! Names and extensions are localised, changed and lost, so nothing here sees one. A family is a
 //! function from the leading bytes of an item to an answer or none; this file asks them in order.
-//! What was not recognised is a [`Kind::File`]. When it cannot be told whether something is a
+//! `inside` asks again for what is in containers. What was not recognised is a [`Kind::File`]. When it cannot be told whether something is a
 //! secret, it is sealed: to seal too much costs a password prompt, to seal too little is a leak.
 
 mod archive;
 mod armour;
+mod bundle;
 mod bytes;
+mod content;
 mod csv;
 mod database;
 mod der;
+mod inside;
 mod json;
 mod mail;
 mod markup;
 mod media;
+mod pgp;
+mod tar;
 mod text;
 mod words;
+mod zip;
 
 use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom};
 
-/// How many leading bytes of an item [`recognise`] wants; it looks at no more.
+use archive::Container;
+pub use bundle::bundle;
+use content::{Blocked, Budget, Content, ReadSeek};
+
+/// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;
 
 /// What sort of thing an item is.
@@ -117,32 +128,149 @@ pub struct Recognised {
     pub sealed: bool,
     /// Media or compressed content, which is cut at fixed places and never compressed.
     pub dense: bool,
+    /// Why it is sealed although nobody saw a secret in it, in words like "encrypted zip": it
+    /// could not be looked into.
+    pub doubt: Option<&'static str>,
 }
 
 impl Recognised {
     /// Ordinary content of a kind.
     const fn plain(kind: Kind) -> Self {
-        Self { kind, sealed: false, dense: false }
+        Self { kind, sealed: false, dense: false, doubt: None }
     }
 
     /// Content that is already compressed.
     const fn dense(kind: Kind) -> Self {
-        Self { kind, sealed: false, dense: true }
+        Self { kind, sealed: false, dense: true, doubt: None }
     }
 
     /// A secret.
     const fn sealed(kind: Kind) -> Self {
-        Self { kind, sealed: true, dense: false }
+        Self { kind, sealed: true, dense: false, doubt: None }
+    }
+
+    /// What cannot be looked into.
+    const fn closed(word: &'static str) -> Self {
+        Self { kind: Kind::File, sealed: true, dense: true, doubt: Some(word) }
     }
 }
 
-/// What an item of `length` bytes is whose first bytes are `head`: all of them, or the first
-/// [`PROBE_SIZE`]. Any bytes have an answer, in time linear in `head`.
+/// What an item is: `head` are its first bytes, all of them or [`PROBE_SIZE`], `length` its length
+/// in bytes as far as it is known, `content` the whole of it, in which this seeks at will.
 ///
-/// A secret that begins behind `head` is not seen, nor one inside a container or an encoded
-/// attachment.
-pub fn recognise(head: &[u8], length: u64) -> Recognised {
+/// Read behind the head are:
+/// - containers: zip with all its members, tar and gzip, four of them one in the other. If a
+///   member would be sealed, the whole is. What cannot be looked into, since it is encrypted,
+///   damaged, of a format that has no reader here or beyond a limit, is sealed as well, with
+///   [`Recognised::doubt`] to say so;
+/// - text, of which the first 16 MiB behind all heads in a file are read. A secret that begins
+///   later is not seen.
+///
+/// Not looked into are the attachments of messages, databases behind their head, documents that
+/// are not zips (PDF, older office files), and what is hidden behind the end of a picture.
+///
+/// # Errors
+/// When `content` cannot be read. That it makes no sense is an answer, not an error.
+pub fn examine(
+    head: &[u8],
+    length: u64,
+    content: &mut (impl Read + Seek),
+) -> io::Result<Recognised> {
     let head = head.get(..PROBE_SIZE).unwrap_or(head);
+    let budget = Budget::new();
+    let mut file = Honest { file: content, failed: None };
+    let examined = examine_file(head, length, &mut file, &budget);
+    match (file.failed, examined) {
+        (Some(failed), _) => Err(failed),
+        (None, Ok(found)) => Ok(found),
+        (None, Err(Blocked(word))) => {
+            let found = archive::recognise(head).unwrap_or_else(|| recognise(head, length));
+            Ok(Recognised { sealed: true, doubt: Some(word), ..found })
+        }
+    }
+}
+
+/// How many of the first bytes [`examine_start`] wants of an item that begins with `head` and in
+/// which nothing can be sought.
+pub fn start_size(head: &[u8]) -> usize {
+    let wanted = match archive::container(head) {
+        Some(Container::Zip | Container::Tar | Container::Gzip) => content::HELD_MAX,
+        None if text::is_text(head) => content::TEXT_MAX,
+        Some(Container::Closed(_)) | None => 0,
+    };
+    PROBE_SIZE.saturating_add(usize::try_from(wanted).unwrap_or(usize::MAX))
+}
+
+/// As [`examine`], for an item of `length` bytes of which only the first are at hand, all of them
+/// or [`start_size`]. A container that is longer is one that cannot be looked into.
+pub fn examine_start(start: &[u8], length: u64) -> Recognised {
+    let head = start.get(..PROBE_SIZE).unwrap_or(start);
+    match archive::container(head) {
+        None if text::is_text(head) => judge(start, length),
+        None => recognise(head, length),
+        Some(Container::Closed(word)) => Recognised::closed(word),
+        Some(_) if (start.len() as u64) < length => Recognised::closed(content::TOO_MUCH),
+        // Memory can be read.
+        Some(_) => examine(head, length, &mut io::Cursor::new(start))
+            .unwrap_or(Recognised::closed(content::TOO_MUCH)),
+    }
+}
+
+fn examine_file(
+    head: &[u8],
+    length: u64,
+    file: &mut (dyn ReadSeek + '_),
+    budget: &Budget,
+) -> Result<Recognised, Blocked> {
+    // Only a container is read from its end, which has to be where the file's is now.
+    let length = match archive::container(head) {
+        Some(_) => file.seek(SeekFrom::End(0))?,
+        None => length,
+    };
+    inside::examine(head, Content::seekable(file, length, budget), inside::DEPTH_MAX)
+}
+
+/// A file that remembers why reading it failed: below, what comes from its bytes and what comes
+/// from the medium are errors alike.
+struct Honest<'a, F> {
+    file: &'a mut F,
+    failed: Option<io::Error>,
+}
+
+impl<F> Honest<'_, F> {
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.failed = Some(error);
+            }
+            kind.into()
+        })
+    }
+}
+
+impl<F: Read> Read for Honest<'_, F> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(bytes);
+        self.note(read)
+    }
+}
+
+impl<F: Seek> Seek for Honest<'_, F> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = self.file.seek(to);
+        self.note(place)
+    }
+}
+
+/// What an item of `length` bytes is, as far as its first bytes tell: enough for its kind, but only
+/// [`examine`] can tell that nothing in it has to be sealed. Any bytes have an answer, in time
+/// linear in `head`.
+pub fn recognise(head: &[u8], length: u64) -> Recognised {
+    judge(head.get(..PROBE_SIZE).unwrap_or(head), length)
+}
+
+fn judge(head: &[u8], length: u64) -> Recognised {
     let (found, secret) = match binary(head, length) {
         Some(found) if found.dense => return found,
         Some(found) => (found, armour::recognise(head)),
@@ -155,13 +283,7 @@ pub fn recognise(head: &[u8], length: u64) -> Recognised {
     let Some(secret) = secret else { return found };
     // A mail stays a mail whatever its text holds, but is sealed with it.
     let kind = if found.kind == Kind::File { secret.kind } else { found.kind };
-    Recognised { kind, sealed: found.sealed || secret.sealed, dense: found.dense }
-}
-
-/// What a folder is whose sorted names these are, when it is a bundle: one thing to a person.
-pub fn bundle(names: &[Vec<u8>]) -> Option<Kind> {
-    let has = |wanted: &[u8]| names.iter().any(|name| name == wanted);
-    has(b"mbox").then_some(Kind::Mail)
+    Recognised { kind, sealed: found.sealed || secret.sealed, ..found }
 }
 
 /// Formats told by magic numbers or by structure.

@@ -25,6 +25,12 @@ pub(super) fn decode(head: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Whether `head` may go on as text: it has no NUL, or is in UTF-16.
+pub(super) fn is_text(head: &[u8]) -> bool {
+    let marked = head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF");
+    marked || !head.contains(&0) || looks_like(head, little) || looks_like(head, big)
+}
+
 /// `text` without leading blanks and line ends.
 pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     text.trim_ascii_start()

@@ -95,6 +95,8 @@ pub struct Added {
     pub links: u64,
     /// What is not in the snapshot, or only its name.
     pub left_out: Vec<LeftOut>,
+    /// What was sealed since it could not be looked into, with the reason in a few words.
+    pub doubted: Vec<(ItemPath, &'static str)>,
     /// Bytes of content that were read.
     pub bytes_read: u64,
     /// Bytes of them that the vault did not have.
@@ -269,6 +271,8 @@ pub struct Summary {
     pub links: u64,
     /// What is not stored, or only its name.
     pub left_out: Vec<LeftOut>,
+    /// What is sealed since it cannot be looked into, with the reason in a few words.
+    pub doubted: Vec<(ItemPath, &'static str)>,
     /// Bytes of content.
     pub bytes_read: u64,
 }
@@ -626,6 +630,9 @@ impl<'a> Adder<'a> {
             file.list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
         let is_new = self.stage.fresh != file.fresh_before;
         let count = FileCount { kind, bytes: file.length, is_new };
+        if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
+            self.summary.doubted.push((file.entry.path.clone(), word));
+        }
         let facts = Facts {
             content,
             length: file.length,
@@ -903,6 +910,7 @@ fn commit(
         folders: summary.folders,
         links: summary.links,
         left_out: summary.left_out,
+        doubted: summary.doubted,
         bytes_read: summary.bytes_read,
         bytes_new: staged.bytes_new,
         bytes_stored: outcome.bytes_stored + bytes_tables,

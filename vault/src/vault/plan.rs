@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use super::AddOptions;
-use super::add::{LeftOut, Summary, walk_for};
+use super::add::{LeftOut, Seal, Summary, walk_for};
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Walk};
 use crate::kinds::{self, Kind};
@@ -65,16 +65,22 @@ impl Planner<'_> {
     }
 
     fn take_file(&mut self, walk: &mut Walk, entry: &mut Entry) -> Result<()> {
-        let file = walk.open(entry)?;
+        let mut file = walk.open(entry)?;
         if let Some(reason) = entry.missing {
             self.leave_out(Some(entry.path.clone()), reason.to_owned());
             return Ok(());
         }
         let mut head = Vec::new();
-        file.take(kinds::PROBE_SIZE as u64)
+        file.by_ref()
+            .take(kinds::PROBE_SIZE as u64)
             .read_to_end(&mut head)
             .map_err(|error| Error::io("reading", error))?;
-        let recognised = kinds::recognise(&head, entry.length.max(head.len() as u64));
+        let length = entry.length.max(head.len() as u64);
+        let recognised = kinds::examine(&head, length, &mut file)
+            .map_err(|error| Error::io("reading", error))?;
+        if let (Seal::ByContent, Some(word)) = (self.options.seal, recognised.doubt) {
+            self.planned.doubted.push((entry.path.clone(), word));
+        }
         let compartment = self.options.seal.compartment(recognised.sealed);
         self.planned.bytes_read += entry.length;
         match &mut self.bundle {

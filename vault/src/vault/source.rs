@@ -1,6 +1,7 @@
 //! The thread of an `add` that walks a source, or reads an archive, and recognises and cuts files.
 
-use std::io::{self, ErrorKind as IoKind, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind as IoKind, Read, Seek as _, SeekFrom};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use super::add::Seal;
@@ -109,7 +110,7 @@ impl Source {
 
     fn take_member(&self, entry: Entry, content: &mut impl Read) -> Option<()> {
         match entry.file_type {
-            FileType::File => self.read(entry, content),
+            FileType::File => self.read(entry, content, recognise_member),
             // Whether it is a bundle is told once all that is in it is known.
             FileType::Folder => self.send(Message::Folder(entry, None)),
             FileType::Link | FileType::Special => self.send(Message::Entry(entry)),
@@ -120,7 +121,7 @@ impl Source {
         match entry.file_type {
             FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
                 Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
-                Ok(mut file) => self.read(entry, &mut file),
+                Ok(mut file) => self.read(entry, &mut file, recognise_file),
                 Err(error) => self.send(Message::Closed(entry, error)),
             },
             FileType::Folder if entry.missing.is_none() => {
@@ -136,14 +137,22 @@ impl Source {
     }
 
     /// Reads one file; none when nobody listens any more.
-    fn read(&self, entry: Entry, file: &mut impl Read) -> Option<()> {
+    fn read<R: Read>(
+        &self,
+        entry: Entry,
+        file: &mut R,
+        recognise: impl FnOnce(&mut Window, &mut R, u64) -> io::Result<Recognised>,
+    ) -> Option<()> {
         let failed = |error| Error::io("reading", error);
         let mut window = Window { buffer: self.buffer(), length: 0, at_end: false };
         if let Err(error) = window.fill(file, kinds::PROBE_SIZE) {
             return self.send(Message::Closed(entry, failed(error)));
         }
-        let head = window.bytes();
-        let recognised = kinds::recognise(head, entry.length.max(head.len() as u64));
+        let length = entry.length.max(window.length as u64);
+        let recognised = match recognise(&mut window, file, length) {
+            Ok(recognised) => recognised,
+            Err(error) => return self.send(Message::Closed(entry, failed(error))),
+        };
         let compartment = self.seal.compartment(recognised.sealed);
         let sealed = compartment == Compartment::Sealed;
         let cutter = match recognised.dense {
@@ -177,6 +186,25 @@ impl Source {
     fn buffer(&self) -> Vec<u8> {
         self.spare.try_recv().unwrap_or_default()
     }
+}
+
+/// What a file is, of which the window has the first bytes. It is sought in and put back.
+fn recognise_file(window: &mut Window, file: &mut File, length: u64) -> io::Result<Recognised> {
+    let recognised = kinds::examine(window.bytes(), length, file)?;
+    file.seek(SeekFrom::Start(window.length as u64))?;
+    Ok(recognised)
+}
+
+/// What a member of an archive is, in which nothing can be sought: what is looked at stays in the
+/// window.
+fn recognise_member(
+    window: &mut Window,
+    content: &mut impl Read,
+    length: u64,
+) -> io::Result<Recognised> {
+    let wanted = kinds::start_size(window.bytes());
+    window.fill(content, wanted)?;
+    Ok(kinds::examine_start(window.bytes(), length))
 }
 
 /// A part of a file: a buffer of which the first `length` bytes are read.
