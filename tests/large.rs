@@ -12,7 +12,7 @@ use crate::support::{Bench, Ran};
 /// The length of the large file.
 const LENGTH: u64 = 6 << 30;
 /// How many small files there are.
-const FILES: u64 = 100_000;
+const FILES: u64 = 300_000;
 /// What a process may take of memory, in KiB.
 const MEMORY_MAX_KIB: u64 = 150 * 1024;
 
