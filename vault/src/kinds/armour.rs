@@ -4,6 +4,10 @@
 //! Text that only speaks of a key is not one. A marker counts when it stands alone on its line,
 //! or when what follows it, on that line or behind an escaped line end, is what a key is made of.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::bytes::{begins, find, start, tail};
 use super::{Kind, Recognised};
 
@@ -29,22 +33,37 @@ const LINES: &[&[u8]] = &[
     b"untrusted comment: signify secret key",
 ];
 
+/// What all armour begins with, found in one pass.
+static MARKERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let markers: [&[u8]; 9] = [
+        b"-----BEGIN ",
+        b"---- BEGIN ",
+        b"PuTTY-User-Key-File-",
+        b"Key: (",
+        b"untrusted comment: ",
+        b"AGE-SECRET-KEY-",
+        b"AGE-PLUGIN-",
+        b"tpauth",
+        b"TPAUTH",
+    ];
+    AhoCorasick::new(markers).expect("nine short words make an automaton")
+});
+
 /// The best answer of all armour in `text`: a key before passwords before a certificate.
 pub(super) fn recognise(text: &[u8]) -> Option<Recognised> {
     let mut passwords = false;
     let mut certificate = false;
-    // Only blanks since the last line end.
-    let mut fresh = true;
-    for (at, &byte) in text.iter().enumerate() {
-        let found = match byte {
-            b'-' => pem(tail(text, at), fresh),
-            b'P' | b'K' | b'u' if fresh => {
-                let here = tail(text, at);
+    for marker in MARKERS.find_iter(text) {
+        let here = tail(text, marker.start());
+        let found = match here.first() {
+            Some(b'-') => pem(here, is_fresh(start(text, marker.start()))),
+            Some(b'P' | b'K' | b'u') if is_fresh(start(text, marker.start())) => {
                 let key = LINES.iter().any(|line| here.starts_with(line));
                 key.then_some(Kind::Key)
             }
-            b'A' => age_identity(tail(text, at)),
-            b'o' | b'O' => one_time(tail(text, at)),
+            Some(b'A') => age_identity(here),
+            // The scheme without its first letter, which may be a capital alone.
+            Some(b't' | b'T') => one_time(tail(text, marker.start().saturating_sub(1))),
             _ => None,
         };
         match found {
@@ -53,13 +72,18 @@ pub(super) fn recognise(text: &[u8]) -> Option<Recognised> {
             Some(_) => certificate = true,
             None => {}
         }
-        fresh = matches!(byte, b'\n' | b'\r') || fresh && matches!(byte, b' ' | b'\t');
     }
     if passwords {
         Some(Recognised::sealed(Kind::Passwords))
     } else {
         certificate.then_some(Recognised::plain(Kind::Certificate))
     }
+}
+
+/// Only blanks since the last line end.
+fn is_fresh(before: &[u8]) -> bool {
+    let last = before.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t'));
+    last.is_none_or(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
 /// What the PEM marker is that `text` begins with.

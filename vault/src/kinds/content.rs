@@ -19,6 +19,11 @@ pub(super) const HELD_MAX: u64 = 64 << 20;
 /// How many bytes of text behind their heads are read in one file, wherever in it they lie.
 pub(super) const TEXT_MAX: u64 = 16 << 20;
 
+/// How much of a text is looked at in one go, and how much of it again with the next: more than
+/// any marker and what is looked at behind it.
+const PIECE_SIZE: u64 = 1 << 20;
+const OVERLAP: usize = 4096;
+
 /// It was not read to where its answer stands.
 pub(super) const TOO_MUCH: &str = "it holds more than is looked at";
 const DAMAGED: &str = "damaged or cut off";
@@ -133,6 +138,32 @@ impl<'a> Content<'a> {
         let read = self.by_ref().take(before).read_to_end(&mut text)? as u64;
         self.budget.text.set(before.saturating_sub(read));
         Ok(text)
+    }
+
+    /// Hands on what [`Self::text`] reads in pieces of which each begins with the end of the one
+    /// before, until `look` has an answer.
+    pub(super) fn pieces<T>(
+        &mut self,
+        head: &[u8],
+        look: impl Fn(&[u8]) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        if let Reader::Seekable(_) = self.reader {
+            self.seek(head.len() as u64)?;
+        }
+        let mut piece = head.to_vec();
+        loop {
+            if let Some(found) = look(&piece) {
+                return Ok(Some(found));
+            }
+            piece.drain(..piece.len().saturating_sub(OVERLAP));
+            let before = self.budget.text.get();
+            let wanted = before.min(PIECE_SIZE);
+            let read = self.by_ref().take(wanted).read_to_end(&mut piece)? as u64;
+            self.budget.text.set(before.saturating_sub(read));
+            if read == 0 {
+                return Ok(None);
+            }
+        }
     }
 
     /// The last bytes, if it can be sought in and has that many.

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::archive::{self, Container};
 use super::content::{Blocked, Content, Result};
-use super::{Kind, PROBE_SIZE, Recognised, media, tar, text, zip};
+use super::{Kind, PROBE_SIZE, Recognised, armour, json, media, tar, text, zip};
 
 /// How many containers lie one in the other: take-outs have up to three.
 pub(super) const DEPTH_MAX: usize = 4;
@@ -83,9 +83,15 @@ fn behind(head: &[u8], mut content: Content<'_>) -> Result<Recognised> {
     if found.sealed || found.dense || head.len() < PROBE_SIZE {
         return Ok(found);
     }
-    if text::is_text(head) {
+    // Of JSON the names count, wherever they stand; of other text markers, each for itself.
+    if text::is_wide(head) || text::is_text(head) && json::begins(head) {
         let text = content.text(head)?;
         return Ok(super::judge(&text, content.length));
+    }
+    if text::is_text(head) {
+        // A certificate is no more than the head may have said.
+        let secret = content.pieces(head, |piece| armour::recognise(piece).filter(|s| s.sealed))?;
+        return Ok(secret.map_or(found, |secret| found.with(secret)));
     }
     let last = if found.kind == Kind::File { content.last()? } else { None };
     if last.as_ref().is_some_and(archive::ends_disk_image) {

@@ -12,11 +12,16 @@ use super::{Kind, Recognised, armour, words};
 /// Deepest nesting that is followed; what real exports have is below ten.
 const DEPTH_MAX: usize = 128;
 
+/// Whether a text may be JSON with names in it.
+pub(super) fn begins(text: &[u8]) -> bool {
+    matches!(trim_start(text).first(), Some(b'{' | b'['))
+}
+
 pub(super) fn recognise(text: &[u8]) -> Option<Recognised> {
-    let text = trim_start(text);
-    if !matches!(text.first(), Some(b'{' | b'[')) {
+    if !begins(text) {
         return None;
     }
+    let text = trim_start(text);
     let mut walk = Walk { stack: Vec::new(), found: None };
     // What is not JSON ends the walk; the names before it were still there.
     let _stopped = walk.documents(text);

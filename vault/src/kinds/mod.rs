@@ -149,6 +149,14 @@ impl Recognised {
         Self { kind, sealed: true, dense: false, doubt: None }
     }
 
+    /// The same with armour in its text. A mail stays a mail whatever its text holds, but is sealed
+    /// with it; certificates before a key are the key's.
+    fn with(self, armour: Self) -> Self {
+        let gives_way = matches!(self.kind, Kind::File | Kind::Certificate);
+        let kind = if gives_way { armour.kind } else { self.kind };
+        Self { kind, sealed: self.sealed || armour.sealed, ..self }
+    }
+
     /// What cannot be looked into.
     const fn closed(word: &'static str) -> Self {
         Self { kind: Kind::File, sealed: true, dense: true, doubt: Some(word) }
@@ -280,10 +288,7 @@ fn judge(head: &[u8], length: u64) -> Recognised {
             (found, armour::recognise(&text))
         }
     };
-    let Some(secret) = secret else { return found };
-    // A mail stays a mail whatever its text holds, but is sealed with it.
-    let kind = if found.kind == Kind::File { secret.kind } else { found.kind };
-    Recognised { kind, sealed: found.sealed || secret.sealed, ..found }
+    secret.map_or(found, |secret| found.with(secret))
 }
 
 /// Formats told by magic numbers or by structure.

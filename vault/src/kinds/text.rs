@@ -27,8 +27,13 @@ pub(super) fn decode(head: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether `head` may go on as text: it has no NUL, or is in UTF-16.
 pub(super) fn is_text(head: &[u8]) -> bool {
+    is_wide(head) || !head.contains(&0)
+}
+
+/// Whether text in UTF-16 begins with `head`.
+pub(super) fn is_wide(head: &[u8]) -> bool {
     let marked = head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF");
-    marked || !head.contains(&0) || looks_like(head, little) || looks_like(head, big)
+    marked || looks_like(head, little) || looks_like(head, big)
 }
 
 /// `text` without leading blanks and line ends.
