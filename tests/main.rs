@@ -7,6 +7,7 @@
 
 mod archive;
 mod cli;
+mod copy;
 mod fidelity;
 mod find;
 mod forms;

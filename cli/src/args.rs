@@ -62,6 +62,8 @@ pub(crate) enum Verb {
     /// Verify the vault
     #[command(alias = "verify")]
     Check(Check),
+    /// Bring copies on other drives up to date
+    Copy(CopyTo),
     /// Say what is known of the vault, with or without a key
     Info(Info),
     /// List and change what opens the vault
@@ -334,6 +336,28 @@ pub(crate) struct Check {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CopyTo {
+    /// A copy, a folder to make one in, or a new folder; several are brought up to date in turn
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) to: Vec<PathBuf>,
+    /// Begin no new copy: fail where there is none, as where a drive is not plugged in
+    #[arg(long)]
+    pub(crate) must_exist: bool,
+    /// Leave out what is sealed, now and whenever this copy is brought up to date
+    #[arg(long)]
+    pub(crate) without_sealed: bool,
+    /// Bring the slots of these labels only
+    #[arg(long, num_args = 1.., value_name = "LABEL")]
+    pub(crate) slots: Vec<String>,
+    /// Bring everything to a copy that was made without something
+    #[arg(long, conflicts_with_all = ["without_sealed", "slots"])]
+    pub(crate) all: bool,
+    /// Say what would be copied, and copy nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(clap::Args)]

@@ -72,6 +72,7 @@ impl Code {
             ErrorKind::NoSpace => Self::NoSpace,
             ErrorKind::NotAVault | ErrorKind::Newer => Self::NotAVault,
             ErrorKind::Damaged | ErrorKind::Missing => Self::Damaged,
+            ErrorKind::NotDownloaded => Self::Incomplete,
             _ => Self::Failed,
         }
     }

@@ -168,6 +168,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a copy of the vault was made from here.
+    pub(crate) fn has_copies(&self) -> bool {
+        !self.memory.copies(self.vault.id()).is_empty()
+    }
+
     /// Remembers the vault as it is now, unless what is remembered says more.
     pub(crate) fn remember(&mut self, ui: &Ui) {
         let Some(head) = self.vault.head() else { return };

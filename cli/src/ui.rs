@@ -386,6 +386,7 @@ impl Progress for Bar {
             Phase::Storing => "storing",
             Phase::Extracting => "writing",
             Phase::Checking => "checking",
+            Phase::Copying => "copying",
             _ => "working",
         });
     }

@@ -277,51 +277,12 @@ impl Entry {
 
     /// The plaintext of the entry's object. Without the reader's key only a snapshot may be written.
     pub fn encode(&self, vault: VaultId, writer: &MacKey, reader: Option<&MacKey>) -> Vec<u8> {
-        let payload = wire::encode(&self.to_wire());
-        let length = u32::try_from(payload.len()).expect("an entry is far below its limit");
-        let mut bytes = head(vault).encode().to_vec();
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&payload);
-        let writer_mac = writer.mac(&[&bytes]);
-        let reader_mac = reader.map_or([0; 32], |reader| reader.mac(&[&bytes]));
-        bytes.extend_from_slice(&writer_mac);
-        bytes.extend_from_slice(&reader_mac);
-        let padded = wire::padme(bytes.len() as u64, format::OBJECT_PAD_MIN);
-        bytes.resize(usize::try_from(padded).expect("an entry is far below its limit"), 0);
-        bytes
+        sign(&head(vault), &wire::encode(&self.to_wire()), writer, reader)
     }
 
     /// Reads the plaintext of an entry's object (spec E-1, E-3).
     pub fn decode(bytes: &[u8], vault: VaultId, keys: &EntryKeys) -> Result<Self, Refusal> {
-        let mut reader = Reader::new(bytes);
-        if Head::decode(&reader.array()?)? != head(vault) {
-            return Err(Malformed::new("the head of another object", 0).into());
-        }
-        let length = usize::try_from(reader.u32()?)
-            .ok()
-            .filter(|&length| length <= format::ENTRY_MAX)
-            .ok_or(Malformed::new("an entry over its limit", 32))?;
-        let payload = reader.take(length)?;
-        let signed = bytes.get(..reader.at()).unwrap_or_default();
-        let (writer_mac, reader_mac): ([u8; 32], [u8; 32]) = (reader.array()?, reader.array()?);
-        let has = |key: &MacKey, mac: &[u8; 32]| {
-            let mut run = key.start();
-            run.update(signed);
-            run.verify(mac)
-        };
-        if !has(&keys.writer, &writer_mac) {
-            return Err(Malformed::new("an entry that nobody with a key wrote", 36).into());
-        }
-        let has_reader = reader_mac != [0; 32];
-        // Who has not the key cannot tell, and takes the writer's word.
-        if has_reader && keys.reader.as_ref().is_some_and(|key| !has(key, &reader_mac)) {
-            return Err(Malformed::new("an entry with a wrong reader MAC", 36).into());
-        }
-        if reader.rest().iter().any(|&byte| byte != 0) {
-            return Err(Malformed::new("padding that is not zero", 36).into());
-        }
-        wire::scan(payload)?;
-        wire::refuse_unknown_demands(payload, &[])?;
+        let Signed { payload, has_reader } = verify(bytes, &head(vault), format::ENTRY_MAX, keys)?;
         let entry = Self::of_wire(wire::decode(payload, format::ENTRY_MAX)?)?;
         if !has_reader && entry.snapshot().is_none() {
             return Err(Malformed::new("an entry without the reader MAC it needs", 36).into());
@@ -517,6 +478,73 @@ impl Root {
             frame_length: wire.length,
         })
     }
+}
+
+/// The plaintext of a small object that is vouched for: its head, the payload, two MACs over both,
+/// and padding (spec 12).
+pub(crate) fn sign(
+    head: &Head,
+    payload: &[u8],
+    writer: &MacKey,
+    reader: Option<&MacKey>,
+) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a payload is far below its limit");
+    let mut bytes = head.encode().to_vec();
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(payload);
+    let writer_mac = writer.mac(&[&bytes]);
+    let reader_mac = reader.map_or([0; 32], |reader| reader.mac(&[&bytes]));
+    bytes.extend_from_slice(&writer_mac);
+    bytes.extend_from_slice(&reader_mac);
+    let padded = wire::padme(bytes.len() as u64, format::OBJECT_PAD_MIN);
+    bytes.resize(usize::try_from(padded).expect("a payload is far below its limit"), 0);
+    bytes
+}
+
+/// A payload whose MACs verified and that passed the scan.
+pub(crate) struct Signed<'b> {
+    pub(crate) payload: &'b [u8],
+    /// Whether somebody vouched for it who can read.
+    pub(crate) has_reader: bool,
+}
+
+/// Reads what [`sign`] gives.
+pub(crate) fn verify<'b>(
+    bytes: &'b [u8],
+    head: &Head,
+    length_max: usize,
+    keys: &EntryKeys,
+) -> Result<Signed<'b>, Refusal> {
+    let mut reader = Reader::new(bytes);
+    if Head::decode(&reader.array()?)? != *head {
+        return Err(Malformed::new("the head of another object", 0).into());
+    }
+    let length = usize::try_from(reader.u32()?)
+        .ok()
+        .filter(|&length| length <= length_max)
+        .ok_or(Malformed::new("a payload over its limit", 32))?;
+    let payload = reader.take(length)?;
+    let signed = bytes.get(..reader.at()).unwrap_or_default();
+    let (writer_mac, reader_mac): ([u8; 32], [u8; 32]) = (reader.array()?, reader.array()?);
+    let has = |key: &MacKey, mac: &[u8; 32]| {
+        let mut run = key.start();
+        run.update(signed);
+        run.verify(mac)
+    };
+    if !has(&keys.writer, &writer_mac) {
+        return Err(Malformed::new("nobody with a key wrote it", 36).into());
+    }
+    let has_reader = reader_mac != [0; 32];
+    // Who has not the key cannot tell, and takes the writer's word.
+    if has_reader && keys.reader.as_ref().is_some_and(|key| !has(key, &reader_mac)) {
+        return Err(Malformed::new("a wrong reader MAC", 36).into());
+    }
+    if reader.rest().iter().any(|&byte| byte != 0) {
+        return Err(Malformed::new("padding that is not zero", 36).into());
+    }
+    wire::scan(payload)?;
+    wire::refuse_unknown_demands(payload, &[])?;
+    Ok(Signed { payload, has_reader })
 }
 
 fn buf(bytes: &[u8]) -> ByteBuf {

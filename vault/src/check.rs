@@ -7,7 +7,7 @@ use crate::chain::{self, Record};
 use crate::chunk::{ChunkType, Reference};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::ItemPath;
-use crate::id::{ChunkId, PackId, PackTag, TableId, hex};
+use crate::id::{ChunkId, PackId, PackTag, SlotId, TableId, hex};
 use crate::keys::Compartment;
 use crate::pack::{self, Class, Directory};
 use crate::progress::{Phase, Progress};
@@ -29,6 +29,8 @@ pub struct CheckOptions {
 pub enum Severity {
     /// Nothing is lost, and the next add mends it or it does no harm.
     Note,
+    /// A synced folder has only a placeholder of it here.
+    NotDownloaded,
     /// Snapshots are missing.
     Missing,
     /// Bytes are not what was written, or absent.
@@ -63,6 +65,21 @@ pub struct Report {
     pub snapshots: u64,
     /// Items walked through, in all snapshots.
     pub items: u64,
+    /// What this copy of the vault is without on purpose, if anything.
+    pub left_out: Option<LeftOut>,
+}
+
+/// What a copy is without on purpose (spec 12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whether the content of `sealed` is.
+    pub sealed: bool,
+    /// How many packs.
+    pub packs: u64,
+    /// How many slots.
+    pub slots: u64,
+    /// How many sealed items, in all snapshots.
+    pub items: u64,
 }
 
 /// How many items a finding names.
@@ -85,6 +102,7 @@ pub fn check(vault: &Vault, options: CheckOptions, progress: &dyn Progress) -> R
     if options.read_data {
         checker.hashes(store, &[Area::Index, Area::Packs])?;
     }
+    checker.scopes(vault)?;
     checker.files_for_people(vault)?;
     checker.chain(vault)?;
     let mut content = Content::new(vault);
@@ -95,6 +113,7 @@ pub fn check(vault: &Vault, options: CheckOptions, progress: &dyn Progress) -> R
         checker.snapshot(&mut content, info);
     }
     checker.forgive(vault, &snapshots)?;
+    checker.blame_placeholders();
     Ok(checker.finish())
 }
 
@@ -108,9 +127,9 @@ pub fn check_keyless(store: &dyn Store, progress: &dyn Progress) -> Result<Repor
     let mut checker =
         Checker { findings: Findings::default(), progress, report: Report::default() };
     checker.copies(store)?;
-    checker.hashes(store, &[Area::Index, Area::Packs])?;
+    checker.hashes(store, &[Area::Scope, Area::Index, Area::Packs])?;
     if let Err(error) = read_marker(store) {
-        checker.findings.add(Severity::Damage, "vault", &error.to_string());
+        checker.findings.add(severity_of(&error), "vault", &what_of(&error));
     }
     Ok(checker.finish())
 }
@@ -156,7 +175,9 @@ impl Findings {
             Some(finding) => finding,
             None => self.add(Severity::Damage, object, what),
         };
-        finding.severity = Severity::Damage;
+        if finding.severity != Severity::NotDownloaded {
+            finding.severity = Severity::Damage;
+        }
         finding.items_total += 1;
         if finding.items.len() < ITEMS_NAMED {
             finding.items.push(item);
@@ -177,6 +198,8 @@ struct Content<'v> {
     positions: Positions,
     sealed: HashMap<PackTag, BTreeSet<ChunkId>>,
     present: BTreeSet<PackId>,
+    /// Packs that are there as placeholders.
+    unread: BTreeSet<PackId>,
     /// Chunks that are not whole, by the pack they are not whole in.
     broken: HashMap<ChunkId, BTreeMap<PackId, String>>,
 }
@@ -189,8 +212,15 @@ impl<'v> Content<'v> {
             positions: Positions::new(),
             sealed: HashMap::new(),
             present: BTreeSet::new(),
+            unread: BTreeSet::new(),
             broken: HashMap::new(),
         }
+    }
+
+    /// Whether an object is a pack that this copy is without on purpose.
+    fn is_left_out(&self, object: &str) -> bool {
+        let pack = object.rsplit('/').next().and_then(PackId::parse);
+        self.vault.scope().zip(pack).is_some_and(|(scope, pack)| scope.packs.contains(&pack))
     }
 
     /// Why a chunk of `general` cannot be read, and which object is to blame; none when it can.
@@ -216,6 +246,12 @@ impl<'v> Content<'v> {
 }
 
 impl Checker<'_> {
+    fn count_left_out(&mut self) {
+        if let Some(left_out) = &mut self.report.left_out {
+            left_out.items += 1;
+        }
+    }
+
     fn finish(mut self) -> Report {
         self.report.findings = self.findings.all;
         self.report
@@ -267,12 +303,40 @@ impl Checker<'_> {
                         }
                     }
                     Err(error) => {
-                        self.findings.add(Severity::Damage, &text, &error.to_string());
+                        self.findings.add(severity_of(&error), &text, &what_of(&error));
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// What this copy is without on purpose, and scopes that say so and do not count.
+    fn scopes(&mut self, vault: &Vault) -> Result<()> {
+        if let Some(scope) = vault.scope() {
+            self.report.left_out = Some(LeftOut {
+                sealed: scope.without_sealed,
+                packs: scope.packs.len() as u64,
+                slots: scope.slots.len() as u64,
+                items: 0,
+            });
+        }
+        self.report.objects += vault.store().list(Area::Scope)?.len() as u64;
+        // One that is broken costs nothing but what it allowed to be missing, which is reported.
+        for name in vault.stray_scopes()? {
+            let what = "says what another copy was made without, or is not of this vault; it does not count";
+            self.findings.add(Severity::Note, &name.to_string(), what);
+        }
+        Ok(())
+    }
+
+    /// While a pack or table is a placeholder, nobody can say that a chunk is gone.
+    fn blame_placeholders(&mut self) {
+        let is_placeholder = |it: &Finding| it.severity == Severity::NotDownloaded;
+        if self.findings.all.iter().any(is_placeholder) {
+            let chunks = self.findings.all.iter_mut().filter(|it| it.object.starts_with("chunk "));
+            chunks.for_each(|finding| finding.severity = Severity::NotDownloaded);
+        }
     }
 
     /// The files for people, and the hint `vault`.
@@ -286,7 +350,9 @@ impl Checker<'_> {
                 }
             }
             Ok(_) => drop(self.findings.add(Severity::Damage, "vault", "names another vault")),
-            Err(error) => drop(self.findings.add(Severity::Damage, "vault", &error.to_string())),
+            Err(error) => {
+                self.findings.add(severity_of(&error), "vault", &what_of(&error));
+            }
         }
         let first = chain_names(store)?.first().copied();
         let entry = first.and_then(|(number, id)| vault.entry(number, id).ok());
@@ -299,7 +365,9 @@ impl Checker<'_> {
             match found {
                 Ok(found) if found == sha => {}
                 Ok(_) => drop(self.findings.add(Severity::Damage, &file, "changed")),
-                Err(error) => drop(self.findings.add(Severity::Damage, &file, &error.to_string())),
+                Err(error) => {
+                    self.findings.add(severity_of(&error), &file, &what_of(&error));
+                }
             }
         }
         Ok(())
@@ -318,7 +386,7 @@ impl Checker<'_> {
                 }
                 Err(error) => {
                     let object = error.object().unwrap_or("chain").to_owned();
-                    self.findings.add(Severity::Damage, &object, &error.to_string());
+                    self.findings.add(severity_of(&error), &object, &what_of(&error));
                 }
             }
         }
@@ -326,8 +394,10 @@ impl Checker<'_> {
             self.findings.add(Severity::Missing, &format!("chain entry {id}"), "missing");
         }
         let recorded = vault::slots(vault.store().as_ref(), Some(vault))?;
+        let left_out = vault.scope().map(|scope| &scope.slots);
         for row in vault.slot_record()? {
-            if !recorded.iter().any(|slot| *slot.id.bytes() == row.id) {
+            let is_left_out = left_out.is_some_and(|slots| slots.contains(&SlotId::new(row.id)));
+            if !is_left_out && !recorded.iter().any(|slot| *slot.id.bytes() == row.id) {
                 let object = format!("keys/a/{}", row.file());
                 let what = "both copies of a slot are missing";
                 self.findings.add(Severity::Damage, &object, what);
@@ -375,8 +445,10 @@ impl Checker<'_> {
                 Err(error) if error.kind() == ErrorKind::NotPermitted => continue,
                 Err(error) => {
                     let object = name.to_string();
-                    let what = error.to_string();
-                    self.findings.add(Severity::Damage, &object, &what);
+                    if error.kind() == ErrorKind::NotDownloaded {
+                        content.unread.insert(pack);
+                    }
+                    self.findings.add(severity_of(&error), &object, &what_of(&error));
                     continue;
                 }
             };
@@ -425,13 +497,15 @@ impl Checker<'_> {
                     table.verify(&vault.keys().table, |row| {
                         let places = content.positions.get(&row.id);
                         let known = places.is_some_and(|p| p.contains(&(row.pack, row.place)));
-                        wrong += u64::from(!known && content.present.contains(&row.pack));
+                        let is_here = content.present.contains(&row.pack)
+                            && !content.unread.contains(&row.pack);
+                        wrong += u64::from(!known && is_here);
                     })
                 })
             });
             match result {
                 Some(Err(error)) => {
-                    self.findings.add(Severity::Damage, &object, &error.to_string());
+                    self.findings.add(severity_of(&error), &object, &what_of(&error));
                 }
                 Some(Ok(_)) if wrong > 0 => {
                     let what = format!("{wrong} rows that lead to no chunk");
@@ -455,6 +529,9 @@ impl Checker<'_> {
         self.report.snapshots += 1;
         let source = &info.snapshot.source;
         let mut items = vault::list(content.vault, info, &[]);
+        if let Some(left_out) = &mut self.report.left_out {
+            left_out.items += items.left_out;
+        }
         loop {
             match items.next_item() {
                 Ok(None) => break,
@@ -477,6 +554,10 @@ impl Checker<'_> {
                     }
                     troubles.dedup_by(|a, b| a.0 == b.0);
                     for (object, what) in troubles {
+                        if content.is_left_out(&object) {
+                            self.count_left_out();
+                            continue;
+                        }
                         self.findings.hit(&object, &what, named(source, &item.path));
                     }
                 }
@@ -573,6 +654,23 @@ impl Needed {
         let is_content = object.starts_with("packs/") || object.starts_with("index/");
         let is_other = object.starts_with("keys/") || object.starts_with("chain/");
         (is_other || is_content && self.is_complete) && !self.names.contains(object)
+    }
+}
+
+/// How bad it is that an object cannot be read.
+fn severity_of(error: &Error) -> Severity {
+    match error.kind() {
+        ErrorKind::NotDownloaded => Severity::NotDownloaded,
+        _ => Severity::Damage,
+    }
+}
+
+fn what_of(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::NotDownloaded => {
+            "a synced folder keeps only a placeholder of it here".to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Damaged,
     /// An object that should be there is not.
     Missing,
+    /// An object is there by name only: a synced folder keeps its bytes elsewhere.
+    NotDownloaded,
     /// A name or path that will not be written, or an input over a limit.
     Refused,
 }

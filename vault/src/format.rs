@@ -18,6 +18,8 @@ pub const OBJECT_PACK: u8 = 1;
 pub const OBJECT_TABLE: u8 = 2;
 /// Object type: a chain entry.
 pub const OBJECT_ENTRY: u8 = 3;
+/// Object type: a scope.
+pub const OBJECT_SCOPE: u8 = 4;
 
 /// Compartment: chain and positions.
 pub const COMPARTMENT_INDEX: u8 = 1;
@@ -131,6 +133,8 @@ pub const CHECKPOINT_BYTES: u64 = 1_073_741_824;
 
 /// The largest encoded chain entry.
 pub const ENTRY_MAX: usize = 16_777_216;
+/// The largest encoded scope.
+pub const SCOPE_MAX: usize = 16_777_216;
 /// The deepest nesting of an encoded value.
 pub const DEPTH_MAX: usize = 16;
 /// The largest number of a chain entry.

@@ -18,6 +18,7 @@
 //! | `index` | chunk to position: tables, look-up, merge | decrypt content |
 //! | `tree` | sorted map in chunks: build, get, range, diff | know what keys mean |
 //! | `chain` | chain entries: snapshots and slot records, rolls, heads | read content |
+//! | `scope` | what a copy was made without | read content |
 //! | `kinds` | one file per format: recognise | know that vaults exist |
 //! | `files` | a person's own folders: walk a source, write into a target | know that vaults exist |
 //! | `vault` | the verbs; the only module that joins stages and the only one with threads | hold format bytes |
@@ -37,6 +38,7 @@ pub mod kinds;
 pub mod pack;
 pub mod payload;
 pub mod progress;
+pub mod scope;
 pub mod store;
 pub mod tree;
 pub mod vault;

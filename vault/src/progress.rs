@@ -28,6 +28,8 @@ pub enum Phase {
     Extracting,
     /// Verifying what the vault holds.
     Checking,
+    /// Bringing a copy up to date.
+    Copying,
 }
 
 /// Progress that nobody looks at.

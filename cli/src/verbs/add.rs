@@ -348,6 +348,10 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     if let Some(head) = head {
         ui.summary(format!("head code: {head}"))?;
     }
+    super::warn_if_synced(&session.path, ui);
+    if !session.has_copies() {
+        ui.summary("next: icvault copy --to PATH, on another drive")?;
+    }
     Ok(finished(&added.left_out))
 }
 

@@ -51,6 +51,7 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
     let code = match (worst, knows_head) {
         (Some(Severity::Damage), _) => Code::Damaged,
         (Some(Severity::Missing), _) | (_, Some(false)) => Code::Missing,
+        (Some(Severity::NotDownloaded), _) => Code::Incomplete,
         _ => Code::Done,
     };
     if verb.json {
@@ -64,6 +65,12 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
             "knows_head": knows_head,
             "read_data": verb.read_data,
             "keyless": verb.keyless,
+            "left_out": report.left_out.map(|left_out| json!({
+                "sealed": left_out.sealed,
+                "packs": left_out.packs,
+                "slots": left_out.slots,
+                "items": left_out.items,
+            })),
         }))?;
         return Ok(code);
     }
@@ -87,9 +94,23 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
         parts.push(ui::count(report.items, "item"));
     }
     ui.summary(format!("checked {}", parts.join(", ")))?;
+    if let Some(left_out) = &report.left_out {
+        if left_out.sealed {
+            let items = ui::count(left_out.items, "item");
+            let packs = ui::count(left_out.packs, "pack");
+            ui.summary(format!("sealed left out on purpose: {items} in {packs}"))?;
+        }
+        if left_out.slots > 0 {
+            let slots = ui::count(left_out.slots, "slot");
+            ui.summary(format!("slots left out on purpose: {slots}"))?;
+        }
+    }
     ui.summary(match code {
         Code::Damaged => "damage found: keep this copy as it is, and look for another one",
         Code::Missing => "snapshots are missing: look for another copy",
+        Code::Incomplete => {
+            "not all is downloaded: in Finder choose Download Now or Keep Downloaded, and check again"
+        }
         _ if verb.keyless => {
             "every object is what its name says (what only a key can tell was not checked)"
         }
@@ -102,6 +123,7 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
 fn word(severity: Severity) -> &'static str {
     match severity {
         Severity::Note => "note",
+        Severity::NotDownloaded => "not downloaded",
         Severity::Missing => "missing",
         Severity::Damage => "damage",
     }

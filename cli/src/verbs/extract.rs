@@ -177,6 +177,7 @@ fn take(sum: &mut Extracted, one: Extracted) {
         (&mut sum.kept, one.kept),
         (&mut sum.bytes, one.bytes),
         (&mut sum.locked, one.locked),
+        (&mut sum.left_out, one.left_out),
         (&mut sum.items, one.items),
         (&mut sum.links_left_out, one.links_left_out),
     ] {
@@ -260,6 +261,10 @@ fn tell(ui: &Ui, verb: &Extract, done: &Extracted) -> Result<Code> {
     if done.locked > 0 {
         let items = ui::count(done.locked, "sealed item");
         ui.summary(format!("{items} locked (use the full passphrase)"))?;
+    }
+    if done.left_out > 0 {
+        let items = ui::count(done.left_out, "sealed item");
+        ui.summary(format!("{items} left out of this copy on purpose"))?;
     }
     Ok(code(done))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use vault::format;
-use vault::id::hex;
+use vault::id::{VaultId, hex};
 use vault::kinds::Kind;
 use vault::store::{Area, Store};
 use vault::vault::{SlotInfo, SnapshotInfo, read_marker, slots};
@@ -12,6 +12,7 @@ use vault::vault::{SlotInfo, SnapshotInfo, read_marker, slots};
 use super::snapshots::totals;
 use crate::args::{Args, Info, passphrase_source};
 use crate::errors::{Code, Failure, Result, TABLE};
+use crate::memory::{KnownCopy, Memory};
 use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
@@ -54,11 +55,38 @@ pub(crate) fn info(args: &Args, verb: &Info, ui: &Ui) -> Result<Code> {
             facts.add(name, title, json!(format!("{count} ({})", ui::size(bytes))))?;
         }
     }
+    if let Some(id) = id {
+        copies(&mut facts, id)?;
+    }
     match &session {
         Some(session) => with_key(&mut facts, session, stored)?,
         None => ui.detail("a passphrase or identity tells more"),
     }
     facts.finish()
+}
+
+/// The copies that were made from this computer.
+fn copies(facts: &mut Facts<'_>, id: VaultId) -> Result<()> {
+    let copies = Memory::new().copies(id);
+    if facts.json {
+        let document = |copy: &KnownCopy| {
+            json!({
+                "path": copy.path,
+                "time": ui::rfc3339(copy.time),
+                "head_number": copy.head_number,
+                "head_code": copy.head_code,
+                "whole": copy.whole,
+            })
+        };
+        return facts.add("copies", "copies", copies.iter().map(document).collect());
+    }
+    for copy in copies {
+        let head = copy.head_code.unwrap_or_else(|| format!("number {}", copy.head_number));
+        let part = if copy.whole { "" } else { ", without some things on purpose" };
+        let text = format!("{} ({}, head {head}{part})", copy.path, ui::moment(copy.time));
+        facts.add("copy", "copy", json!(text))?;
+    }
+    Ok(())
 }
 
 fn with_key(facts: &mut Facts<'_>, session: &Session, stored: u64) -> Result<()> {

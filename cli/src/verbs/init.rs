@@ -60,6 +60,7 @@ pub(crate) fn init(args: &Args, verb: &Init, ui: &Ui) -> Result<Code> {
             kit.write(&session, code, ui)?;
         }
     }
+    super::warn_if_synced(&verb.path, ui);
     ui.summary("next: icvault add PATH")?;
     Ok(Code::Done)
 }

@@ -1,6 +1,7 @@
 //! `list`: the items of a snapshot.
 
 use serde_json::{Map, Value, json};
+use vault::ErrorKind;
 use vault::chunk::Content;
 use vault::files::ItemPath;
 use vault::keys::Compartment;
@@ -26,8 +27,17 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
         }
     };
     let array = verb.json.then(|| ui.json_array());
-    let mut lister =
-        Lister { verb, ui, vault, array, locked: 0, lost: 0, counts: Counts::default() };
+    let mut lister = Lister {
+        verb,
+        ui,
+        vault,
+        array,
+        locked: 0,
+        left_out: 0,
+        lost: 0,
+        absent: 0,
+        counts: Counts::default(),
+    };
     for (at, (info, below)) in chosen.iter().enumerate() {
         if chosen.len() > 1 && !verb.json && !verb.null {
             if at > 0 {
@@ -53,7 +63,20 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
             ui.line(text)?;
         }
     }
-    Ok(if lister.lost > 0 { Code::Damaged } else { Code::Done })
+    if lister.left_out > 0 {
+        let items = ui::count(lister.left_out, "sealed item");
+        let text = format!("{items} left out of this copy on purpose");
+        if verb.json || verb.null {
+            ui.warn(text);
+        } else {
+            ui.line(text)?;
+        }
+    }
+    Ok(match (lister.lost, lister.absent) {
+        (0, 0) => Code::Done,
+        (0, _) => Code::Incomplete,
+        _ => Code::Damaged,
+    })
 }
 
 struct Lister<'a> {
@@ -62,7 +85,10 @@ struct Lister<'a> {
     vault: &'a Vault,
     array: Option<JsonArray<'a>>,
     locked: u64,
+    left_out: u64,
     lost: u64,
+    /// Parts that are not downloaded.
+    absent: u64,
     counts: Counts,
 }
 
@@ -136,11 +162,18 @@ impl Lister<'_> {
     ) -> Result<()> {
         let mut items = library::list(self.vault, info, below.map_or(&[], ItemPath::key));
         self.locked = self.locked.saturating_add(items.locked.0);
+        self.left_out = self.left_out.saturating_add(items.left_out);
         let mut bundle: Option<Item> = None;
         loop {
             let item = match items.next_item() {
                 Ok(None) => break,
                 Ok(Some(item)) => item,
+                Err(error) if error.kind() == ErrorKind::NotDownloaded => {
+                    self.absent = self.absent.saturating_add(1);
+                    self.ui.warn(format!("a part of the list is not here: {error}"));
+                    self.ui.hint(error.way_out().unwrap_or_default());
+                    continue;
+                }
                 Err(error) => {
                     self.lost = self.lost.saturating_add(1);
                     self.ui.warn(format!("a part of the list is lost: {error}"));

@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod copy;
 mod export;
 mod extract;
 mod find;
@@ -12,6 +13,10 @@ mod list;
 mod manual;
 mod snapshots;
 mod tour;
+
+use std::path::Path;
+
+use vault::files::synced;
 
 use crate::args::{Args, Key, Verb};
 use crate::errors::{Code, Result, TABLE};
@@ -30,6 +35,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Extract(verb) => extract::extract(args, verb, ui),
         Verb::Export(verb) => export::export(args, verb, ui),
         Verb::Check(verb) => check::check(args, verb, ui),
+        Verb::Copy(verb) => copy::copy(args, verb, ui),
         Verb::Info(verb) => info::info(args, verb, ui),
         Verb::Key(Key::List(verb)) => key::list(args, verb, ui),
         Verb::Key(Key::Add(verb)) => key::add(args, verb, ui),
@@ -46,6 +52,17 @@ fn exit_codes(ui: &Ui) -> Result<Code> {
         ui.line(format!("{number:>3}  {meaning}"))?;
     }
     Ok(Code::Done)
+}
+
+/// Warns when the vault lies where a program syncs.
+fn warn_if_synced(vault: &Path, ui: &Ui) {
+    let Some(synced) = synced(vault) else { return };
+    let perhaps = if synced.is_sure { "" } else { "perhaps " };
+    ui.warn(format!("the vault lies in a folder that is {perhaps}synced by {}", synced.service));
+    ui.hint(
+        "what it holds is encrypted there too, but a sync can leave placeholders instead of files, \
+        and deletes everywhere what is deleted once; keep another copy: icvault copy --to PATH",
+    );
 }
 
 /// The first digits of an id: enough to tell it, short enough to type.

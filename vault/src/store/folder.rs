@@ -169,6 +169,7 @@ fn place(area: Area) -> (&'static str, bool) {
         Area::ChainB => ("chain/b", true),
         Area::Index => ("index", false),
         Area::Packs => ("packs", true),
+        Area::Scope => ("scope", false),
     }
 }
 
@@ -183,15 +184,55 @@ impl FolderObject {
     /// would wait for ever.
     fn open(folder: impl AsFd, file: &str) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let handle = retry_on_intr(|| fs::openat(&folder, file, flags, Mode::empty()))
-            .map_err(|errno| failure("opening", errno))?;
+        let handle = match retry_on_intr(|| fs::openat(&folder, file, flags, Mode::empty())) {
+            Err(Errno::NOENT) if has_stub(&folder, file) => return Err(not_downloaded()),
+            opened => opened.map_err(|errno| failure("opening", errno))?,
+        };
         let file = File::from(handle);
         let metadata = file.metadata().map_err(|error| Error::io("opening", error))?;
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::Damaged, "not a regular file:"));
         }
+        if is_dataless(&file) {
+            return Err(not_downloaded());
+        }
         Ok(Self { file, length: metadata.len() })
     }
+}
+
+/// What stands in a folder for the file `X` that iCloud has taken away: `.X.icloud`.
+fn stub_of(file: &str) -> String {
+    format!(".{file}.icloud")
+}
+
+/// The file that a stub stands for.
+fn file_of_stub(name: &str) -> Option<&str> {
+    name.strip_prefix('.')?.strip_suffix(".icloud").filter(|file| !file.is_empty())
+}
+
+fn has_stub(folder: impl AsFd, file: &str) -> bool {
+    let stat = fs::statat(folder, stub_of(file), AtFlags::SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+}
+
+/// Whether the bytes of a file are in a cloud only; to read them would fetch them, one by one and
+/// perhaps for hours, which is the person's to begin.
+#[cfg(target_vendor = "apple")]
+fn is_dataless(file: &File) -> bool {
+    /// `SF_DATALESS` of `sys/stat.h`.
+    const DATALESS: u32 = 0x4000_0000;
+    fs::fstat(file).is_ok_and(|stat| stat.st_flags & DATALESS != 0)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn is_dataless(_: &File) -> bool {
+    false
+}
+
+fn not_downloaded() -> Error {
+    Error::new(ErrorKind::NotDownloaded, "not downloaded:").hint(
+        "a synced folder keeps only a placeholder of it here: in Finder choose Download Now or Keep Downloaded for the vault's folder",
+    )
 }
 
 impl Object for FolderObject {
@@ -440,19 +481,21 @@ fn make_folder(parent: OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
     open_folder(parent, name)
 }
 
-/// The names of what is a `kind` in `folder`, hidden ones left out.
+/// The names of what is a `kind` in `folder`, hidden ones left out, but for what a stub stands for.
 fn entries(folder: impl AsFd, kind: FileType) -> rustix::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(&folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().to_str() else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
+        // A stub stands for an object that is not gone.
+        let shown = if name.starts_with('.') { file_of_stub(name) } else { Some(name) };
+        let Some(shown) = shown else { continue };
         if kind_of(&folder, name, entry.file_type())? == Some(kind) {
-            names.push(name.to_owned());
+            names.push(shown.to_owned());
         }
     }
+    names.sort();
+    names.dedup();
     Ok(names)
 }
 
@@ -630,6 +673,27 @@ mod tests {
         create_dir_all(other.join(PACK.replace("ab", "cd"))).unwrap();
         assert_eq!(store.list(Area::Packs).unwrap(), [pack()]);
         assert_eq!(store.list(Area::Top).unwrap(), []);
+    }
+
+    #[test]
+    fn stub_of_an_object_is_there_and_not_downloaded() {
+        let (folder, store) = store();
+        write_whole(&store, &pack(), b"bytes").unwrap();
+        let path = folder.path().join("packs/ab").join(PACK);
+        std::fs::remove_file(&path).unwrap();
+        write(folder.path().join("packs/ab").join(stub_of(PACK)), b"bplist00").unwrap();
+        assert_eq!(store.list(Area::Packs).unwrap(), [pack()]);
+        let error = store.open(&pack()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotDownloaded, "{error}");
+        assert_eq!(error.object(), Some(pack().to_string().as_str()));
+        // Downloaded again, beside what is left of the stub.
+        write(path, b"bytes").unwrap();
+        assert_eq!(store.list(Area::Packs).unwrap(), [pack()]);
+        store.open(&pack()).unwrap();
+        // What stands for no object stands for nothing.
+        write(folder.path().join("packs/ab/.notes.icloud"), b"").unwrap();
+        write(folder.path().join("packs/ab/..icloud"), b"").unwrap();
+        assert_eq!(store.list(Area::Packs).unwrap(), [pack()]);
     }
 
     #[test]

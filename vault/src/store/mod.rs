@@ -34,6 +34,8 @@ pub enum Area {
     Index,
     /// `packs`: in folders by the first two digits.
     Packs,
+    /// `scope`: what a copy was made without.
+    Scope,
 }
 
 /// Where an object lies: an area and its file name there. File names are ASCII letters, digits,
@@ -82,6 +84,7 @@ impl Name {
             Area::ChainB => format!("chain/b/{}", prefix(5)),
             Area::Index => "index".to_owned(),
             Area::Packs => format!("packs/{}", prefix(2)),
+            Area::Scope => "scope".to_owned(),
         }
     }
 }
@@ -112,7 +115,8 @@ pub trait Store: Send + Sync {
     /// left out; an area that does not exist yet is empty.
     fn list(&self, area: Area) -> Result<Vec<Name>>;
 
-    /// Opens an object for reading; [`crate::ErrorKind::Missing`] when there is none.
+    /// Opens an object for reading; [`crate::ErrorKind::Missing`] when there is none,
+    /// [`crate::ErrorKind::NotDownloaded`] when only a placeholder for it is there.
     fn open(&self, name: &Name) -> Result<Box<dyn Object>>;
 
     /// Begins a new object under a temporary name of its own.

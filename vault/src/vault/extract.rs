@@ -69,6 +69,8 @@ pub struct Extracted {
     pub unheld: Unheld,
     /// Sealed items that this key does not open.
     pub locked: u64,
+    /// Sealed items that this copy of the vault is without on purpose.
+    pub left_out: u64,
     /// Items that were found at all.
     pub items: u64,
     /// Links that are not written where all files go into one folder: they would lead elsewhere.
@@ -151,10 +153,15 @@ fn for_each_in_range(
 ) -> Result<()> {
     let mut items = list(vault, info, only.map_or(&[], ItemPath::key));
     done.locked = done.locked.max(items.locked.0);
+    done.left_out = done.left_out.max(items.left_out);
     loop {
         let item = match items.next_item() {
             Ok(None) => return Ok(()),
             Ok(Some(item)) => item,
+            Err(error) if error.kind() == ErrorKind::NotDownloaded => {
+                done.refused.push(error);
+                continue;
+            }
             Err(error) => {
                 done.lost.push(Lost { path: None, error });
                 continue;

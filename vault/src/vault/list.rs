@@ -44,6 +44,8 @@ pub struct Items<'v> {
     sides: Vec<Side>,
     /// Items that this role cannot see, and their bytes.
     pub locked: (u64, u64),
+    /// Sealed items that are not in this copy of the vault, on purpose.
+    pub left_out: u64,
     /// What went wrong with the half that holds the times; costs no item.
     pub times_lost: Vec<Error>,
 }
@@ -70,19 +72,21 @@ pub fn list<'v>(vault: &'v Vault, info: &SnapshotInfo, from: &[u8]) -> Items<'v>
         next: None,
     };
     let mut sides = vec![side(Compartment::General, &info.snapshot.general)];
-    let mut locked = (0, 0);
+    let (mut locked, mut left_out) = ((0, 0), 0);
     if let Some(sealed) = &info.snapshot.sealed {
-        if vault.keys().reads_sealed() {
+        let counts = info.snapshot.counts.iter();
+        let counts = counts.filter(|count| count.compartment == Compartment::Sealed);
+        let (items, bytes) =
+            counts.fold((0, 0), |sum, count| (sum.0 + count.items, sum.1 + count.bytes));
+        if vault.is_left_out(sealed) {
+            left_out = items;
+        } else if vault.keys().reads_sealed() {
             sides.push(side(Compartment::Sealed, &sealed.trees));
         } else {
-            for count in &info.snapshot.counts {
-                if count.compartment == Compartment::Sealed {
-                    locked = (locked.0 + count.items, locked.1 + count.bytes);
-                }
-            }
+            locked = (items, bytes);
         }
     }
-    Items { chunks, sides, locked, times_lost: Vec::new() }
+    Items { chunks, sides, locked, left_out, times_lost: Vec::new() }
 }
 
 /// The item at a path of a snapshot.
@@ -90,7 +94,8 @@ pub fn find(vault: &Vault, info: &SnapshotInfo, path: &ItemPath) -> Result<Optio
     let mut chunks = Chunks::new(vault);
     chunks.enter(&info.snapshot);
     let mut sides = vec![(Compartment::General, &info.snapshot.general)];
-    let sealed = info.snapshot.sealed.as_ref().filter(|_| vault.keys().reads_sealed());
+    let sealed = info.snapshot.sealed.as_ref();
+    let sealed = sealed.filter(|sealed| vault.keys().reads_sealed() && !vault.is_left_out(sealed));
     sides.extend(sealed.map(|sealed| (Compartment::Sealed, &sealed.trees)));
     for (compartment, trees) in sides {
         let mut get = |root: &Reference| tree::get(&mut chunks, root, path.key());

@@ -3,6 +3,7 @@
 
 mod add;
 mod chunks;
+mod copy;
 mod export;
 mod extract;
 mod handle;
@@ -14,6 +15,7 @@ mod objects;
 mod pipeline;
 mod plan;
 mod remove;
+mod scopes;
 mod search;
 mod slots;
 mod snapshots;
@@ -30,12 +32,14 @@ use crate::format;
 use crate::id::{EntryId, MacKey, Sha, VaultId};
 use crate::index::TableKeys;
 use crate::keys::{Bundle, Compartment, Role};
+use crate::scope::Scope;
 use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
 pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
+pub use copy::{Copied, CopyOptions, copy, is_copy_begun};
 pub use export::{Exported, export};
 pub use extract::{ExtractOptions, Extracted, FlatNames, Lost, cat, extract, preview};
 pub use handle::{Handle, HandlePrefix};
@@ -69,6 +73,8 @@ pub struct Vault {
     random: Randomness,
     keys: Keyring,
     heads: Heads,
+    /// What the vault is without on purpose, if it is a copy of that sort.
+    scope: Option<Scope>,
     /// Whether other keys are remembered for this vault.
     is_foreign: bool,
 }
@@ -201,7 +207,9 @@ impl Vault {
         let is_foreign =
             options.known_fingerprint.is_some_and(|known| known != bundle.fingerprint());
         let keys = Keyring::new(bundle);
-        Ok(Self { store, random: options.random.clone(), keys, heads, is_foreign })
+        let found = scopes::verified(store.as_ref(), &keys, keys.bundle.vault())?;
+        let scope = scopes::counting(store.as_ref(), found)?.map(|(_, scope)| scope);
+        Ok(Self { store, random: options.random.clone(), keys, heads, scope, is_foreign })
     }
 
     /// Refuses to write under keys that are not the ones remembered for this vault: they may be
@@ -293,6 +301,32 @@ impl Vault {
     /// Goes on by another way to the same objects.
     pub fn set_store(&mut self, store: Arc<dyn Store>) {
         self.store = store;
+    }
+
+    /// What this vault is without on purpose; none for a whole one.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// Scopes in the store that do not count: forged, or of another copy (spec L-1). Older ones of
+    /// this copy are none.
+    pub fn stray_scopes(&self) -> Result<Vec<Name>> {
+        let found = scopes::verified(self.store.as_ref(), &self.keys, self.id())?;
+        let mut stray = self.store.list(Area::Scope)?;
+        for (name, scope) in found {
+            if scopes::counting(self.store.as_ref(), vec![(name.clone(), scope)])?.is_some() {
+                stray.retain(|other| *other != name);
+            }
+        }
+        Ok(stray)
+    }
+
+    /// Whether a snapshot's sealed items are not here on purpose.
+    pub fn is_left_out(&self, sealed: &chain::Sealed) -> bool {
+        let tag = sealed.trees.facts.reference.tag;
+        let pack = tag.and_then(|tag| sealed.packs.get(&tag));
+        let scope = self.scope.as_ref();
+        pack.zip(scope).is_some_and(|(pack, scope)| scope.packs.contains(pack))
     }
 
     /// The store.
@@ -504,6 +538,7 @@ pub fn init(store: Arc<dyn Store>, options: &InitOptions<'_>) -> Result<Vault> {
         random: options.random.clone(),
         keys: Keyring::new(bundle),
         heads,
+        scope: None,
         is_foreign: false,
     };
     vault.append(Record::Slots { slots: rows, files }, options.time)?;

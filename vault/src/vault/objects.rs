@@ -110,19 +110,24 @@ pub fn open_entry(
 }
 
 fn decode_entry(bytes: &[u8], bundle: &Bundle, keys: &EntryKeys, number: u64) -> Result<Entry> {
-    let identity =
-        bundle.identity(Compartment::Index).ok_or_else(|| not_permitted(Compartment::Index))?;
-    let mut reader = payload::Reader::open(bytes, &[identity])?;
-    let length = usize::try_from(reader.plain_length())
-        .map_err(|_| Malformed::new("an entry over its limit", 0))?;
-    let mut plaintext = vec![0; length];
-    reader.read_at(0, &mut plaintext)?;
+    let plaintext = decrypt(bytes, bundle, Compartment::Index)?;
     let entry = Entry::decode(&plaintext, bundle.vault(), keys)?;
     if entry.number == number {
         Ok(entry)
     } else {
         Err(Malformed::new("an entry under another number", 0).into())
     }
+}
+
+/// The whole authenticated plaintext of a small object.
+pub(super) fn decrypt(bytes: &[u8], bundle: &Bundle, compartment: Compartment) -> Result<Vec<u8>> {
+    let identity = bundle.identity(compartment).ok_or_else(|| not_permitted(compartment))?;
+    let mut reader = payload::Reader::open(bytes, &[identity])?;
+    let length = usize::try_from(reader.plain_length())
+        .map_err(|_| Malformed::new("an object over its limit", 0))?;
+    let mut plaintext = vec![0; length];
+    reader.read_at(0, &mut plaintext)?;
+    Ok(plaintext)
 }
 
 /// Encrypts a small plaintext to a compartment.

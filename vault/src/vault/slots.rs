@@ -125,7 +125,7 @@ pub(super) fn write_slots(
     Ok(rows)
 }
 
-fn slot_names(store: &dyn Store) -> Result<BTreeSet<(SlotLetter, SlotId)>> {
+pub(super) fn slot_names(store: &dyn Store) -> Result<BTreeSet<(SlotLetter, SlotId)>> {
     let mut names = BTreeSet::new();
     for area in [Area::KeysA, Area::KeysB] {
         for name in store.list(area)? {
@@ -137,7 +137,7 @@ fn slot_names(store: &dyn Store) -> Result<BTreeSet<(SlotLetter, SlotId)>> {
     Ok(names)
 }
 
-fn copies(letter: SlotLetter, id: SlotId) -> [Name; 2] {
+pub(super) fn copies(letter: SlotLetter, id: SlotId) -> [Name; 2] {
     let file = format!("{}-{id}", letter.letter());
     [Area::KeysA, Area::KeysB]
         .map(|area| Name::new(area, file.as_str()).expect("a slot's name is a letter and hex"))

@@ -229,7 +229,7 @@ fn every_two_files_of_a_kind_swapped() {
         Area::ChainA | Area::ChainB => 2,
         Area::Index => 3,
         Area::Packs => 4,
-        Area::Top => 5,
+        Area::Top | Area::Scope => 5,
     };
     let mut cases = 0;
     for (at, (name, bytes)) in objects.iter().enumerate() {
@@ -366,7 +366,7 @@ fn decode(name: &Name, bytes: &[u8], bundle: &Bundle, owner: &Owner) -> Result<(
             verify_table(bytes, bundle)?;
         }
         Area::Packs => read_pack(bytes, bundle)?,
-        Area::Top => {}
+        Area::Top | Area::Scope => {}
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
 #![expect(clippy::big_endian_bytes, reason = "CBOR that the library would not write")]
 
 mod bombs;
+mod copy;
 mod damage;
 mod example;
 mod forgery;
