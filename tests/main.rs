@@ -20,3 +20,4 @@ mod secrets;
 mod space;
 mod support;
 mod tidy;
+mod transcripts;

@@ -8,7 +8,7 @@ use std::slice;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use vault::files::{Globs, ItemPath};
+use vault::files::{Globs, ItemPath, synced};
 use vault::keys::Compartment;
 use vault::kinds::Kind;
 use vault::store::{FolderStore, Strength};
@@ -339,8 +339,12 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
         ui.hint("do not rely on this drive alone");
     }
     for path in still_readable(verb, added) {
-        let path = ui::escape_bytes(path.as_os_str().as_bytes());
-        ui.summary(format!("still readable on disk: {path}"))?;
+        let shown = ui::escape_bytes(path.as_os_str().as_bytes());
+        let service = synced(&path).filter(|synced| synced.is_sure).map(|synced| {
+            let service = synced.service;
+            format!(" (synced by {service}: delete it there too, and in what was deleted there)")
+        });
+        ui.summary(format!("still readable on disk: {shown}{}", service.unwrap_or_default()))?;
     }
     if added.strength == Strength::Written {
         ui.summary("written and read back; eject before unplugging")?;

@@ -73,7 +73,16 @@ impl FolderStore {
             Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(errno),
         }
-        .map_err(|errno| Error::io("creating", errno.into()).on(root.display().to_string()))?;
+        .map_err(|errno| {
+            let error = match errno {
+                // Nothing of a vault is lost.
+                Errno::NOENT => Error::new(ErrorKind::Failed, "creating")
+                    .because(io::Error::from(errno))
+                    .hint("is the drive plugged in? the folder it is made in has to exist"),
+                _ => Error::io("creating", errno.into()),
+            };
+            error.on(root.display().to_string())
+        })?;
         Self::open(root)
     }
 
