@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::bytes::{begins, find, start, tail};
 use super::{Kind, Recognised};
@@ -46,7 +46,10 @@ static MARKERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         b"tpauth",
         b"TPAUTH",
     ];
-    AhoCorasick::new(markers).expect("nine short words make an automaton")
+    // Only this kind of match has a search by vectors.
+    let mut builder = AhoCorasick::builder();
+    let built = builder.match_kind(MatchKind::LeftmostFirst).build(markers);
+    built.expect("nine short words make an automaton")
 });
 
 /// The best answer of all armour in `text`: a key before passwords before a certificate.
