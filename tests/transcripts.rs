@@ -86,7 +86,7 @@ fn prepare(bench: &Bench, step: &str) {
             let mut file = File::options().append(true).open(bench.path(file)).unwrap();
             writeln!(file, "{text}").unwrap();
         }
-        _ => panic!("no step: {step}"),
+        _ => unreachable!("no step: {step}"),
     }
 }
 

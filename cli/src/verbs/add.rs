@@ -161,12 +161,12 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "source": source,
         "snapshot": added.id.to_string(),
         "number": added.number,
-        "kinds": kinds(&added.kinds, true),
-        "folders": added.folders,
-        "links": added.links,
-        "left_out": left_out(&added.left_out),
-        "doubted": doubted(&added.doubted),
-        "bytes_read": added.bytes_read,
+        "kinds": kinds(&added.summary.kinds, true),
+        "folders": added.summary.folders,
+        "links": added.summary.links,
+        "left_out": left_out(&added.summary.left_out),
+        "doubted": doubted(&added.summary.doubted),
+        "bytes_read": added.summary.bytes_read,
         "bytes_new": added.bytes_new,
         "bytes_stored": added.bytes_stored,
         "packs_discarded": added.packs_discarded,
@@ -210,7 +210,7 @@ fn left_out(left_out: &[LeftOut]) -> Value {
 /// The paths of what was sealed in the vault and lies open outside of it.
 fn still_readable(verb: &Add, added: &Added) -> Vec<PathBuf> {
     let is_sealed = |(compartment, _): &(Compartment, Kind)| *compartment == Compartment::Sealed;
-    if !added.kinds.keys().any(is_sealed) || verb.remove_source {
+    if !added.summary.kinds.keys().any(is_sealed) || verb.remove_source {
         return Vec::new();
     }
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -309,13 +309,13 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     let head = session.vault.head().map(|head| head.code);
     if verb.json {
         ui.json(&document(verb, source, added, head.as_deref()))?;
-        return Ok(finished(&added.left_out));
+        return Ok(finished(&added.summary.left_out));
     }
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
     let mut new = BTreeMap::new();
     let mut known = BTreeMap::new();
-    for (kind, summary) in &added.kinds {
+    for (kind, summary) in &added.summary.kinds {
         new.insert(*kind, summary.items_new);
         known.insert(*kind, summary.items.saturating_sub(summary.items_new));
     }
@@ -325,11 +325,11 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
             ui.summary(format!("{title}: {text}"))?;
         }
     }
-    tell_left_out(ui, &added.left_out)?;
-    tell_doubted(ui, &added.doubted)?;
+    tell_left_out(ui, &added.summary.left_out)?;
+    tell_doubted(ui, &added.summary.doubted)?;
     ui.summary(format!(
         "read {}, new {}, stored {}",
-        ui::size(added.bytes_read),
+        ui::size(added.summary.bytes_read),
         ui::size(added.bytes_new),
         ui::size(added.bytes_stored)
     ))?;
@@ -356,7 +356,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     if !session.has_copies() {
         ui.summary("next: icvault copy --to PATH, on another drive")?;
     }
-    Ok(finished(&added.left_out))
+    Ok(finished(&added.summary.left_out))
 }
 
 fn reason(item: &LeftOut) -> (Option<&ItemPath>, &str) {

@@ -87,19 +87,9 @@ pub struct Added {
     pub id: EntryId,
     /// Its number.
     pub number: u64,
-    /// Per compartment and kind.
-    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
-    /// Folders.
-    pub folders: u64,
-    /// Links.
-    pub links: u64,
-    /// What is not in the snapshot, or only its name.
-    pub left_out: Vec<LeftOut>,
-    /// What was sealed since it could not be looked into, with the reason in a few words.
-    pub doubted: Vec<(ItemPath, &'static str)>,
-    /// Bytes of content that were read.
-    pub bytes_read: u64,
-    /// Bytes of them that the vault did not have.
+    /// What the source holds.
+    pub summary: Summary,
+    /// Bytes of content that the vault did not have.
     pub bytes_new: u64,
     /// Bytes by which the packs and tables grew.
     pub bytes_stored: u64,
@@ -107,6 +97,23 @@ pub struct Added {
     pub packs_discarded: u64,
     /// How firmly all of it lies on the medium.
     pub strength: Strength,
+}
+
+/// What a source holds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Per compartment and kind.
+    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
+    /// Folders.
+    pub folders: u64,
+    /// Links.
+    pub links: u64,
+    /// What is not stored, or only its name.
+    pub left_out: Vec<LeftOut>,
+    /// What is sealed since it cannot be looked into, with the reason in a few words.
+    pub doubted: Vec<(ItemPath, &'static str)>,
+    /// Bytes of content.
+    pub bytes_read: u64,
 }
 
 /// The files of one kind.
@@ -258,23 +265,6 @@ struct Staged {
     earlier_packs: BTreeMap<crate::id::PackTag, PackId>,
     summary: Summary,
     bytes_new: u64,
-}
-
-/// What a source holds.
-#[derive(Clone, Debug, Default)]
-pub struct Summary {
-    /// Per compartment and kind.
-    pub kinds: BTreeMap<(Compartment, Kind), KindSummary>,
-    /// Folders.
-    pub folders: u64,
-    /// Links.
-    pub links: u64,
-    /// What is not stored, or only its name.
-    pub left_out: Vec<LeftOut>,
-    /// What is sealed since it cannot be looked into, with the reason in a few words.
-    pub doubted: Vec<(ItemPath, &'static str)>,
-    /// Bytes of content.
-    pub bytes_read: u64,
 }
 
 fn store_content(
@@ -906,12 +896,7 @@ fn commit(
     Ok(Added {
         id,
         number,
-        kinds: summary.kinds,
-        folders: summary.folders,
-        links: summary.links,
-        left_out: summary.left_out,
-        doubted: summary.doubted,
-        bytes_read: summary.bytes_read,
+        summary,
         bytes_new: staged.bytes_new,
         bytes_stored: outcome.bytes_stored + bytes_tables,
         packs_discarded,

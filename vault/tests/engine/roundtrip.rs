@@ -29,7 +29,7 @@ fn an_export_comes_back_byte_for_byte() {
         let owner = Owner::new();
         let mut vault = owner.init(Arc::clone(&store)).unwrap();
         let added = add(&mut vault, &export, "export").unwrap();
-        assert!(added.left_out.is_empty(), "{:?}", added.left_out);
+        assert!(added.summary.left_out.is_empty(), "{:?}", added.summary.left_out);
         drop(vault);
         let vault = owner.open(Arc::clone(&store)).unwrap();
         let out = temp.path().join(format!("out-{n}"));
@@ -55,7 +55,7 @@ fn adding_the_same_again_stores_no_content() {
     let again = add(&mut vault, &export, "export").unwrap();
     assert_eq!(again.bytes_new, 0, "{again:?}");
     assert_eq!(store.list(Area::Packs).unwrap(), packs);
-    assert!(again.kinds.values().all(|kind| kind.items_new == 0));
+    assert!(again.summary.kinds.values().all(|kind| kind.items_new == 0));
     assert_eq!(vault.snapshots().unwrap().len(), 2);
     let source = |back| Spec::Source { name: "export".into(), back };
     let newest = vault.resolve(&source(0)).unwrap();
