@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Stdio;
 
+use vault::files::{Attributes, ItemPath, TarWriter};
+
 use crate::support::tools::{Random, has, program};
 use crate::support::tree::{assert_same, name, set_mode, set_mtime};
 use crate::support::{Bench, Ran, samples};
@@ -169,4 +171,67 @@ fn what_is_wrong_with_an_archive_is_told_and_the_rest_is_stored() {
     assert!(ran.stderr.contains("this is no tar archive"), "{}", ran.stderr);
     assert!(bench.open(["snapshots", "--source", "none"]).code == 4);
     bench.open(["add", "-"]).ended_with(2);
+}
+
+/// What a Mac's tar holds of one file, with this quarantine.
+fn from_a_mac(quarantine: &str) -> Vec<u8> {
+    let xattrs = [
+        (
+            "com.apple.FinderInfo",
+            "TEXTttxt\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_owned(),
+        ),
+        ("com.apple.ResourceFork", "fork ".repeat(2_000)),
+        ("com.apple.metadata:_kMDItemUserTags", "tags".to_owned()),
+        ("com.apple.quarantine", quarantine.to_owned()),
+    ];
+    let xattrs = xattrs.map(|(name, value)| (name.into(), value.into_bytes()));
+    let attributes = Attributes {
+        mode: Some(0o644),
+        mtime: Some((1_600_000_000, 5)),
+        birth: Some((1_500_000_000, 7)),
+        xattrs: xattrs.into(),
+        ..Attributes::default()
+    };
+    let path = ItemPath::new(b"Report.txt").unwrap();
+    let mut writer = TarWriter::new(Vec::new());
+    let content = b"content";
+    writer
+        .file(&path, 7, &attributes, |to| {
+            to.write_all(content).unwrap();
+            Ok(())
+        })
+        .unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn what_a_mac_knows_of_a_file_is_kept_where_it_cannot_be_used() {
+    let bench = Bench::with_vault();
+    let add = |quarantine: &str| {
+        bench.write("mac.tar", from_a_mac(quarantine));
+        let mut add = bench.command(["add", "-", "--as", "mac"]);
+        add.env("ICVAULT_IDENTITY", "identity");
+        add.stdin(File::open(bench.path("mac.tar")).unwrap());
+        Ran::of(add).succeeded().stdout
+    };
+    add("0081;5f5e1000;Safari;");
+    let exported = |snapshot: &str| bench.open(["export", snapshot, "-o", "-"]).succeeded().bytes;
+    assert_eq!(exported("mac"), from_a_mac("0081;5f5e1000;Safari;"));
+    // That it was opened since is no change of the file, but is kept.
+    let again = add("0083;5f5e1000;Safari;");
+    assert!(again.contains("already there: 1 other file") && again.contains("new 0 B"), "{again}");
+    assert_eq!(exported("mac"), from_a_mac("0083;5f5e1000;Safari;"));
+    assert_eq!(exported("mac~1"), from_a_mac("0081;5f5e1000;Safari;"));
+
+    if cfg!(target_os = "linux") {
+        let plain = bench.open(["extract", "-o", "plain"]).succeeded();
+        let told = "not held by this file system: 1 time of birth, 4 extended attributes";
+        assert!(plain.stdout.contains(told), "{}", plain.stdout);
+        let kept = bench.open(["extract", "-o", "kept", "--appledouble"]).succeeded();
+        assert!(!kept.stdout.contains("attribute"), "{}", kept.stdout);
+        let double = fs::read(bench.path("kept/._Report.txt")).unwrap();
+        assert_eq!(double[..8], [0, 5, 0x16, 7, 0, 2, 0, 0]);
+        assert!(double.ends_with("fork ".repeat(2_000).as_bytes()));
+        assert!(!bench.path("plain/._Report.txt").exists());
+    }
 }
