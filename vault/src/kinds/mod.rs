@@ -15,6 +15,7 @@ mod database;
 mod der;
 mod inside;
 mod json;
+pub mod logins;
 mod mail;
 mod markup;
 mod media;

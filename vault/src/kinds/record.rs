@@ -36,7 +36,7 @@ pub struct Record {
 
 /// What makes a record the same one in another export. The bytes may hold what is private, and are
 /// kept as a keyed hash only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// How far it can be relied on.
     pub quality: Quality,
