@@ -25,7 +25,8 @@ fn header_start(text: &[u8]) -> &[u8] {
     }
 }
 
-fn judge(names: &[String]) -> Option<Recognised> {
+/// What a table with these names, made [`words::plain`], holds.
+pub(super) fn judge(names: &[String]) -> Option<Recognised> {
     let any = |test: fn(&str) -> bool| names.iter().any(|name| test(name));
     // Two names could be a sentence with a comma, unless the other one fits; more are a table.
     let fits = names.len() > 2 || any(words::is_login) || any(words::is_title);

@@ -15,10 +15,12 @@ mod database;
 mod der;
 mod inside;
 mod json;
+pub mod logins;
 mod mail;
 mod markup;
 mod media;
 mod pgp;
+mod record;
 mod tar;
 mod text;
 mod words;
@@ -30,6 +32,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use archive::Container;
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
+pub use record::{Field, Identity, Locator, Quality, Record};
 
 /// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;

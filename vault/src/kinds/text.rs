@@ -5,23 +5,54 @@
 
 use std::borrow::Cow;
 
+use super::bytes::tail;
+
 /// How many code units without a mark must look like UTF-16 before they are read as such.
 const UNITS_MIN: usize = 4;
 
+/// How the characters of a text are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// UTF-8 or any other superset of ASCII.
+    Bytes,
+    /// UTF-16 whose units have their low byte first.
+    Little,
+    /// UTF-16 whose units have their high byte first.
+    Big,
+}
+
+impl Encoding {
+    /// The code unit in two bytes of UTF-16.
+    pub(super) fn unit(self, pair: [u8; 2]) -> u16 {
+        if self == Self::Big { big(pair) } else { little(pair) }
+    }
+}
+
+/// How the text that begins with `head` is written, and the length of its byte order mark.
+pub(super) fn encoding(head: &[u8]) -> (Encoding, usize) {
+    if head.starts_with(b"\xEF\xBB\xBF") {
+        (Encoding::Bytes, 3)
+    } else if head.starts_with(b"\xFF\xFE") {
+        (Encoding::Little, 2)
+    } else if head.starts_with(b"\xFE\xFF") {
+        (Encoding::Big, 2)
+    } else if looks_like(head, little) {
+        (Encoding::Little, 0)
+    } else if looks_like(head, big) {
+        (Encoding::Big, 0)
+    } else {
+        (Encoding::Bytes, 0)
+    }
+}
+
 /// `head` as UTF-8, as far as it can be told.
 pub(super) fn decode(head: &[u8]) -> Cow<'_, [u8]> {
-    if let Some(rest) = head.strip_prefix(b"\xEF\xBB\xBF") {
-        Cow::Borrowed(rest)
-    } else if let Some(rest) = head.strip_prefix(b"\xFF\xFE") {
-        Cow::Owned(utf16(rest, little))
-    } else if let Some(rest) = head.strip_prefix(b"\xFE\xFF") {
-        Cow::Owned(utf16(rest, big))
-    } else if looks_like(head, little) {
-        Cow::Owned(utf16(head, little))
-    } else if looks_like(head, big) {
-        Cow::Owned(utf16(head, big))
-    } else {
-        Cow::Borrowed(head)
+    let (encoding, mark) = encoding(head);
+    let rest = tail(head, mark);
+    match encoding {
+        Encoding::Bytes => Cow::Borrowed(rest),
+        Encoding::Little => Cow::Owned(utf16(rest, little)),
+        Encoding::Big => Cow::Owned(utf16(rest, big)),
     }
 }
 

@@ -1,0 +1,47 @@
+//! Dates as exports write them, as seconds since 1970.
+
+/// From here on a bare number is in milliseconds: in seconds it would be in the year 5138.
+const MILLISECONDS_MIN: i64 = 100_000_000_000;
+
+/// RFC 3339, also without its time or zone (then UTC), or a number of seconds or milliseconds.
+pub(super) fn parse(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(if number >= MILLISECONDS_MIN { number / 1000 } else { number });
+    }
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
+    let mut date = date.splitn(3, '-');
+    let (year, month, day) = (part(&mut date, 9999)?, part(&mut date, 12)?, part(&mut date, 31)?);
+    let zone = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
+    let (time, zone) = time.split_at_checked(zone)?;
+    let mut time = time.split(['.', ',']).next()?.splitn(3, ':');
+    let (hour, minute) = (part(&mut time, 23)?, part(&mut time, 59)?);
+    let second = time.next().unwrap_or("0").parse::<u32>().ok().filter(|second| *second <= 60)?;
+    let ahead = match zone.split_at_checked(1) {
+        Some((sign @ ("+" | "-"), zone)) => {
+            let mut zone = zone.splitn(2, ':');
+            let minutes = part(&mut zone, 23)? * 60
+                + zone.next().map_or(Some(0), |minute| minute.parse().ok())?;
+            if sign == "-" { -minutes } else { minutes }
+        }
+        _ => 0,
+    };
+    if month == 0 || day == 0 {
+        return None;
+    }
+    let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - ahead;
+    Some(minutes * 60 + i64::from(second))
+}
+
+fn part<'a>(parts: &mut impl Iterator<Item = &'a str>, most: u32) -> Option<i64> {
+    parts.next()?.parse::<u32>().ok().filter(|part| *part <= most).map(i64::from)
+}
+
+/// Days since 1970 of a date in the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March end with their leap day.
+    let year = if month <= 2 { year - 1 } else { year };
+    let months = (month + 9) % 12;
+    let day_of_year = (153 * months + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+        - 719_468
+}

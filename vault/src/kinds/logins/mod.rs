@@ -1,0 +1,250 @@
+//! Logins, one record each, out of what password managers and browsers export.
+//!
+//! [`scan`] goes through a file and tells its records; [`fields`] takes the bytes of one apart for
+//! somebody who asked. Tables and lists are read as they stream, whatever their length; JSON is
+//! read whole, up to a limit.
+//!
+//! | Export | A record is | Its identity |
+//! |---|---|---|
+//! | a table of any producer | a row with its line end | `guid`, or host and user |
+//! | Bitwarden's JSON, credential exchange | an element of a list of items | `id` |
+//! | Safari's payment cards | an element of the list | the card's number |
+//! | a list of `otpauth:` addresses | a line with its end | issuer and account |
+//!
+//! Where records share that, [`Quality`](super::Quality) says which rung each stands on. What a
+//! file has between records belongs to none: the header row, blank lines, the rest of the JSON.
+
+mod apple;
+mod csv;
+mod dates;
+mod json;
+mod ladder;
+mod otpauth;
+mod parts;
+mod rows;
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+pub use apple::{Cells, Written, to_apple_csv};
+use csv::Table;
+use ladder::Census;
+pub use otpauth::code;
+use parts::Parts;
+use rows::{Row, Rows};
+
+use super::bytes::{start, tail};
+use super::text::{self, Encoding};
+use super::{Field, Record};
+
+/// Longest JSON document, in bytes.
+const JSON_MAX: u64 = 64 << 20;
+/// Most records of a file: fifty bytes are kept for each while it is gone through.
+const RECORDS_MAX: u32 = 1 << 20;
+/// How many first bytes tell what a file is.
+const HEAD_SIZE: usize = 4096;
+
+const TOO_LARGE: &str = "too large to be read whole";
+const TOO_MANY: &str = "more than a million records";
+const NO_HEADER: &str = "no header row that is known";
+const NOT_A_SEED: &str = "lines that are no otpauth addresses";
+const NOT_UTF8: &str = "not in UTF-8";
+
+/// What a file was, and what of it is no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// Who wrote it or in what format, in words for a person; empty if that is not known.
+    pub layout: &'static str,
+    /// The first bytes of the file, which [`fields`] wants beside those of a record.
+    pub frame: Range<u64>,
+    /// How many records were told.
+    pub records: u64,
+    /// Why some of it, or all, is in no record.
+    pub warnings: Vec<&'static str>,
+}
+
+impl Scanned {
+    fn nothing(warning: &'static str) -> Self {
+        Self { layout: "", frame: 0..0, records: 0, warnings: vec![warning] }
+    }
+
+    fn warn(&mut self, warning: &'static str) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Goes through `content` from its start and tells `each` of its records, in their order. What
+/// makes no sense is no error: its bytes are in a record with a warning, or in none and
+/// [`Scanned::warnings`] says why.
+///
+/// The content is read twice, since a record is told apart from those before it and behind it.
+///
+/// # Errors
+/// When `content` cannot be read, and what `each` answers.
+pub fn scan(
+    content: &mut (impl Read + Seek),
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    content.rewind()?;
+    let mut head = Zeroizing::new(Vec::with_capacity(HEAD_SIZE));
+    content.by_ref().take(HEAD_SIZE as u64).read_to_end(&mut head)?;
+    match text::decode(&head).trim_ascii_start().first() {
+        Some(b'{' | b'[') => scan_json(content, each),
+        _ => scan_rows(content, each),
+    }
+}
+
+/// The fields of a record: those that mean the same in every export under the names `title`,
+/// `url`, `user`, `password`, `otp`, `note` (and `number`, `holder`, `expiry`, `month`, `year`,
+/// `code` of cards), the rest under the export's own. `frame` and `record` are the bytes at
+/// [`Scanned::frame`] and at the record's [`Locator`](super::Locator). Bytes that are no record
+/// are one field, `row`.
+pub fn fields(frame: &[u8], record: &[u8]) -> Vec<Field> {
+    record_parts(frame, record).into_fields()
+}
+
+fn record_parts(frame: &[u8], record: &[u8]) -> Parts {
+    let (encoding, mark) = text::encoding(frame);
+    if tail(frame, mark).is_empty() {
+        let (text, _) = rows::decode(encoding, record);
+        return if text.starts_with('{') {
+            json::parts(&text)
+        } else {
+            otpauth::parts(text.trim())
+        };
+    }
+    // Memory can be read: what fails here is that it is no table.
+    table_parts(frame, record).ok().flatten().unwrap_or_else(|| {
+        let (text, _) = rows::decode(encoding, record);
+        Parts::broken(super::Kind::Passwords, text, NO_HEADER)
+    })
+}
+
+fn table_parts(frame: &[u8], record: &[u8]) -> io::Result<Option<Parts>> {
+    let Some(table) = Table::read(&mut Rows::new(frame)?)? else { return Ok(None) };
+    let mut rows = Rows::with_encoding(record, table.encoding);
+    Ok(rows.next(table.delimiter)?.map(|row| table.parts(&rows, &row)))
+}
+
+/// What the rows of a file are.
+enum Rowed {
+    Table(Table),
+    Seeds,
+}
+
+fn scan_rows(
+    content: &mut (impl Read + Seek),
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    let mut census = Census::default();
+    go_through(content, &mut |parts, _| {
+        census.count(&parts);
+        Ok(())
+    })?;
+    census.finish();
+    go_through(content, &mut |parts, range| each(census.record(parts, range)))
+}
+
+/// Tells `each` record among the rows of a file.
+fn go_through(
+    content: &mut (impl Read + Seek),
+    each: &mut dyn FnMut(Parts, Range<u64>) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    content.rewind()?;
+    let mut rows = Rows::new(content)?;
+    let mut scanned =
+        Scanned { layout: "otpauth addresses", frame: 0..rows.end(), records: 0, warnings: vec![] };
+    let rowed = if begins_with_seed(&mut rows)? {
+        Rowed::Seeds
+    } else {
+        let Some(table) = Table::read(&mut rows)? else { return Ok(Scanned::nothing(NO_HEADER)) };
+        scanned.layout = table.layout;
+        scanned.frame.end = rows.end();
+        Rowed::Table(table)
+    };
+    while let Some(row) = rows.next(rowed.delimiter())? {
+        let Some(parts) = rowed.parts(&rows, &row) else {
+            scanned.warn(NOT_A_SEED);
+            continue;
+        };
+        if scanned.records == u64::from(RECORDS_MAX) {
+            scanned.warn(TOO_MANY);
+            break;
+        }
+        each(parts, row.range)?;
+        scanned.records += 1;
+    }
+    scanned.warnings.append(&mut rows.warnings);
+    Ok(scanned)
+}
+
+fn begins_with_seed(rows: &mut Rows<impl Read>) -> io::Result<bool> {
+    let is_seed = rows.next(0)?.is_some_and(|_| {
+        let (text, _) = rows::decode(rows.encoding(), start(rows.bytes(), HEAD_SIZE));
+        otpauth::is_address(text.trim())
+    });
+    rows.back();
+    Ok(is_seed)
+}
+
+impl Rowed {
+    fn delimiter(&self) -> u8 {
+        match self {
+            Self::Table(table) => table.delimiter,
+            Self::Seeds => 0,
+        }
+    }
+
+    /// What a row says; none if it is no record.
+    fn parts(&self, rows: &Rows<impl Read>, row: &Row) -> Option<Parts> {
+        match self {
+            Self::Table(table) => Some(table.parts(rows, row)),
+            Self::Seeds => {
+                let (text, _) = rows::decode(rows.encoding(), rows.bytes());
+                otpauth::is_address(text.trim()).then(|| otpauth::parts(text.trim()))
+            }
+        }
+    }
+}
+
+fn scan_json(
+    content: &mut (impl Read + Seek),
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    let length = content.seek(SeekFrom::End(0))?;
+    content.rewind()?;
+    let size = usize::try_from(length).ok().filter(|_| length <= JSON_MAX);
+    let Some(size) = size else { return Ok(Scanned::nothing(TOO_LARGE)) };
+    // Once as large as it gets: a vector that grows would leave its old bytes behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    content.by_ref().take(length).read_to_end(&mut bytes)?;
+    let (encoding, mark) = text::encoding(start(&bytes, HEAD_SIZE));
+    let text = str::from_utf8(tail(&bytes, mark)).ok().filter(|_| encoding == Encoding::Bytes);
+    let Some(text) = text else { return Ok(Scanned::nothing(NOT_UTF8)) };
+    let (layout, elements) = match json::elements(text) {
+        Ok(found) => found,
+        Err(reason) => return Ok(Scanned::nothing(reason)),
+    };
+    let mut census = Census::default();
+    let mut scanned = Scanned { layout, frame: 0..mark as u64, records: 0, warnings: vec![] };
+    let told = elements.get(..RECORDS_MAX as usize).unwrap_or(&elements);
+    if told.len() < elements.len() {
+        scanned.warn(TOO_MANY);
+    }
+    told.iter().for_each(|element| census.count(&json::parts(element)));
+    census.finish();
+    for element in told {
+        let at = element.as_ptr().addr() - bytes.as_ptr().addr();
+        let range = at as u64..(at + element.len()) as u64;
+        each(census.record(json::parts(element), range))?;
+        scanned.records += 1;
+    }
+    Ok(scanned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Records: what a file of a format holds, one login, certificate or key each.
+//!
+//! A format's file scans content for its records and takes the bytes of one apart into fields. What
+//! is secret in a record is in its fields only, which are made when somebody asks for them; what is
+//! told of a record beside them may stand in a list.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::Kind;
+
+/// One record of a file.
+pub struct Record {
+    /// What sort of thing it is.
+    pub kind: Kind,
+    /// What tells it from the others in its file, and finds it again in the next export.
+    pub identity: Identity,
+    /// What a list shows: no secret.
+    pub title: String,
+    /// Where it belongs, if anywhere: the host of a login, the issuer of a certificate.
+    pub place: String,
+    /// Whose it is, if the format says: the user of a login.
+    pub user: String,
+    /// The record's own date in seconds since 1970: when a login was changed last, until when a
+    /// certificate is valid.
+    pub date: Option<i64>,
+    /// All it says, in one form whatever the export: two records say the same when these bytes are
+    /// the same. They hold secrets and are kept as a keyed hash only.
+    pub essence: Zeroizing<Vec<u8>>,
+    /// What a person should know of it.
+    pub warnings: Vec<&'static str>,
+    /// Where in the content it is.
+    pub locator: Locator,
+}
+
+/// What makes a record the same one in another export. The bytes may hold what is private, and are
+/// kept as a keyed hash only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// How far it can be relied on.
+    pub quality: Quality,
+    /// The same for the same record, and for no other of its quality.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// The rungs of the ladder, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quality {
+    /// The format gives records an id that lasts.
+    Id,
+    /// Fields that two records seldom share: host and user of a login.
+    Fields,
+    /// The same with the title, for records that share them.
+    Titled,
+    /// All of it: another one after any change.
+    Whole,
+}
+
+/// Where in its content a record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Locator {
+    /// These bytes, and none of another record: records and the gaps between them cover the
+    /// content once, in order.
+    Bytes(Range<u64>),
+    /// It has no bytes of its own: what its format needs to derive it from the whole content.
+    Derived(Vec<u8>),
+}
+
+/// A part of a record, taken out of its bytes for somebody who asked.
+pub struct Field {
+    /// Its name, one of a few words or what the export calls it.
+    pub name: String,
+    /// What it says.
+    pub value: Zeroizing<String>,
+    /// Whether it is masked unless somebody wants to see it.
+    pub is_secret: bool,
+}
