@@ -52,6 +52,8 @@ pub(crate) enum Verb {
     List(List),
     /// Find items of all snapshots by name, date and kind
     Find(Find),
+    /// Show one record for people: a login, a card
+    Show(Show),
     /// Write the bytes of an item to stdout
     Cat(Cat),
     /// Write items into a folder
@@ -197,6 +199,9 @@ pub(crate) struct List {
     /// The insides of bundles as well, which are one item otherwise
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    /// What files hold, one by one: logins and cards, with their handles
+    #[arg(long, conflicts_with_all = ["long", "null", "one_level", "recursive"])]
+    pub(crate) records: bool,
     /// One level only
     #[arg(short = '1', long, conflicts_with = "recursive")]
     pub(crate) one_level: bool,
@@ -264,6 +269,24 @@ pub(crate) enum Type {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Show {
+    /// The handle of a record, as `list --records` prints it, or a file that holds one record
+    pub(crate) item: OsString,
+    /// Show secrets too
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// This field alone, as it is
+    #[arg(short, long, value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// The one-time code of now, and how long it lasts
+    #[arg(long, conflicts_with_all = ["field", "json"])]
+    pub(crate) totp: bool,
+    /// As JSON
+    #[arg(long, conflicts_with = "field")]
+    pub(crate) json: bool,
 }
 
 #[derive(clap::Args)]
@@ -446,6 +469,7 @@ impl Args {
             Verb::Add(verb) => verb.json,
             Verb::Snapshots(verb) => verb.json,
             Verb::List(verb) => verb.json,
+            Verb::Show(verb) => verb.json,
             Verb::Find(verb) => verb.json,
             Verb::Extract(verb) => verb.json,
             Verb::Check(verb) => verb.json,

@@ -11,6 +11,7 @@ mod init;
 mod key;
 mod list;
 mod manual;
+mod show;
 mod snapshots;
 mod tour;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Snapshots(verb) => snapshots::snapshots(args, verb, ui),
         Verb::List(verb) => list::list(args, verb, ui),
         Verb::Find(verb) => find::find(args, verb, ui),
+        Verb::Show(verb) => show::show(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),
         Verb::Export(verb) => export::export(args, verb, ui),

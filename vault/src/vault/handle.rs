@@ -1,4 +1,4 @@
-//! Short names of items, which stay the same in every export (spec 11).
+//! Short names of items and records, which stay the same in every export (spec 11).
 
 use std::fmt;
 
@@ -6,34 +6,54 @@ use super::Vault;
 use crate::files::ItemPath;
 use crate::id::{self, MacKey};
 use crate::keys::Compartment;
+use crate::kinds::{Identity, Record};
 
-/// What a handle of an item begins with; other things that get handles have other letters.
-const LETTER: char = 'i';
+/// What a handle of an item begins with.
+const ITEM: u8 = b'i';
+/// What a handle of a record begins with.
+const RECORD: u8 = b'r';
 /// The characters after it.
 const DIGITS: usize = 8;
 /// How many of them tell an item, when no other has the same.
 const DIGITS_LOW: usize = 4;
 
-/// The short name of an item: it depends on the source, the path and the compartment, and on a
-/// key, so that it tells nothing to who cannot read the item.
+/// The short name of an item or a record. That of an item depends on the source, the path and the
+/// compartment, that of a record on its identity and the compartment, and both on a key, so that
+/// it tells nothing to who cannot read them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle([u8; DIGITS]);
+pub struct Handle {
+    letter: u8,
+    digits: [u8; DIGITS],
+}
 
 impl Handle {
     /// The handle under the compartment's key of an item, whose tree key is `path`.
     pub(super) fn new(key: &MacKey, source: &str, path: &[u8]) -> Self {
-        let letters = id::letters(&key.mac(&[source.as_bytes(), &[0], path]));
+        Self::of(ITEM, &key.mac(&[source.as_bytes(), &[0], path]))
+    }
+
+    /// The handle under the compartment's key of a record. No source is an empty text, so that none
+    /// of an item is made of the same bytes.
+    pub(super) fn of_record(key: &MacKey, record: &Record) -> Self {
+        let Identity { quality, bytes } = &record.identity;
+        let rung = [*quality as u8];
+        let kind = record.kind.as_str().as_bytes();
+        Self::of(RECORD, &key.mac(&[&[0], kind, &[0], &rung, bytes]))
+    }
+
+    fn of(letter: u8, mac: &[u8; 32]) -> Self {
+        let letters = id::letters(mac);
         let mut digits = [b'0'; DIGITS];
         digits.iter_mut().zip(letters.bytes()).for_each(|(digit, letter)| {
             *digit = letter.to_ascii_lowercase();
         });
-        Self(digits)
+        Self { letter, digits }
     }
 }
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{LETTER}{}", String::from_utf8_lossy(&self.0))
+        write!(f, "{}{}", char::from(self.letter), String::from_utf8_lossy(&self.digits))
     }
 }
 
@@ -45,28 +65,37 @@ impl fmt::Debug for Handle {
 
 /// The beginning of a handle, as a person gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HandlePrefix(String);
+pub struct HandlePrefix {
+    letter: u8,
+    digits: String,
+}
 
 impl HandlePrefix {
-    /// Reads `i` and four to eight characters; none for what cannot be the beginning of a handle.
+    /// Reads `i` or `r` and four to eight characters; none for what cannot be the beginning of a handle.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(LETTER)?;
+        let letter = *text.as_bytes().first().filter(|first| [ITEM, RECORD].contains(first))?;
+        let digits = text.get(1..)?;
         let is_digit = |byte: u8| {
             let is_ambiguous = matches!(byte, b'i' | b'l' | b'o' | b'u');
             byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !is_ambiguous)
         };
         let fits = (DIGITS_LOW..=DIGITS).contains(&digits.len()) && digits.bytes().all(is_digit);
-        fits.then(|| Self(digits.to_owned()))
+        fits.then(|| Self { letter, digits: digits.to_owned() })
     }
 
     /// Whether nothing is left out.
     pub fn is_whole(&self) -> bool {
-        self.0.len() == DIGITS
+        self.digits.len() == DIGITS
     }
 
     /// Whether the handle begins like this.
     pub fn fits(&self, handle: Handle) -> bool {
-        handle.0.starts_with(self.0.as_bytes())
+        self.letter == handle.letter && handle.digits.starts_with(self.digits.as_bytes())
+    }
+
+    /// Whether a record is meant, and not an item.
+    pub fn is_of_record(&self) -> bool {
+        self.letter == RECORD
     }
 }
 
@@ -109,7 +138,7 @@ mod tests {
         let mut other = text.clone();
         other.replace_range(3..4, if &text[3..4] == "7" { "8" } else { "7" });
         assert!(!HandlePrefix::parse(&other).unwrap().fits(handle));
-        for wrong in ["", "i", "iabc", "iabcdefghj", "rabcd", "abcde", "iABCD", "iab/c", "iloui"] {
+        for wrong in ["", "i", "iabc", "iabcdefghj", "xabcd", "abcde", "iABCD", "iab/c", "iloui"] {
             assert_eq!(HandlePrefix::parse(wrong), None, "{wrong}");
         }
     }

@@ -14,6 +14,7 @@ mod list;
 mod objects;
 mod pipeline;
 mod plan;
+mod records;
 mod remove;
 mod scopes;
 mod search;
@@ -49,6 +50,7 @@ pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
 pub use plan::plan;
+pub use records::{Records, has_records, records};
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{
