@@ -14,6 +14,7 @@ use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NOTE, NUMBER, OTP, OWN_FIELDS, PASSWORD, Parts, TITLE, URL, USER,
     YEAR,
 };
+use super::rows::ROW_MAX;
 use super::{dates, otpauth};
 use crate::kinds::Kind;
 
@@ -56,7 +57,10 @@ struct Account<'a> {
 
 /// What an element says.
 pub(super) fn parts(element: &str) -> Parts {
-    let Ok(value @ Json::Object(_)) = serde_json::from_str(element) else {
+    // Taken apart it needs many times its length.
+    let value =
+        if element.len() > ROW_MAX { Ok(Json::Null) } else { serde_json::from_str(element) };
+    let Ok(value @ Json::Object(_)) = value else {
         let text = Zeroizing::new(element.to_owned());
         return Parts::broken(Kind::Passwords, text, UNREADABLE);
     };

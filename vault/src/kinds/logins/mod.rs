@@ -35,13 +35,13 @@ pub use otpauth::code;
 use parts::Parts;
 use rows::{Row, Rows};
 
-use super::bytes::{start, tail};
-use super::text::{self, Encoding};
-use super::{Field, Record};
+use crate::kinds::bytes::{start, tail};
+use crate::kinds::text::{self, Encoding};
+use crate::kinds::{Field, Kind, Record};
 
-/// Longest JSON document, in bytes.
-const JSON_MAX: u64 = 64 << 20;
-/// Most records of a file: fifty bytes are kept for each while it is gone through.
+/// Longest JSON document in bytes; one made to cost memory needs sixteen times its length.
+const JSON_MAX: u64 = 32 << 20;
+/// Most records of a file: up to 160 bytes are kept for each while it is gone through.
 const RECORDS_MAX: u32 = 1 << 20;
 /// How many first bytes tell what a file is.
 const HEAD_SIZE: usize = 4096;
@@ -110,17 +110,16 @@ pub fn fields(frame: &[u8], record: &[u8]) -> Vec<Field> {
 fn record_parts(frame: &[u8], record: &[u8]) -> Parts {
     let (encoding, mark) = text::encoding(frame);
     if tail(frame, mark).is_empty() {
+        // Without a mark there is nothing before the first record.
+        let encoding = if mark == 0 { text::encoding(record).0 } else { encoding };
         let (text, _) = rows::decode(encoding, record);
-        return if text.starts_with('{') {
-            json::parts(&text)
-        } else {
-            otpauth::parts(text.trim())
-        };
+        let is_seed = otpauth::is_address(text.trim());
+        return if is_seed { otpauth::parts(text.trim()) } else { json::parts(&text) };
     }
     // Memory can be read: what fails here is that it is no table.
     table_parts(frame, record).ok().flatten().unwrap_or_else(|| {
         let (text, _) = rows::decode(encoding, record);
-        Parts::broken(super::Kind::Passwords, text, NO_HEADER)
+        Parts::broken(Kind::Passwords, text, NO_HEADER)
     })
 }
 

@@ -517,6 +517,8 @@ fn json_that_cannot_be_read_is_said_and_is_no_record() {
         format!("{{\"items\": [{}1{}, {{\"name\": \"A\"}}]}}", "[".repeat(200), "]".repeat(200));
     let (_, records) = scanned(deep.as_bytes());
     assert_eq!((records[0].title.as_str(), records[1].title.as_str()), ("broken row", "A"));
+    let row = &all_fields(deep.as_bytes())[0];
+    assert_eq!((row[0].name.as_str(), row[0].is_secret, row.len()), ("row", true, 1));
 }
 
 #[test]
@@ -536,6 +538,7 @@ fn a_list_of_seeds_has_a_record_a_line() {
     );
     let wide = utf16(text.as_bytes(), u16::to_be_bytes);
     assert_eq!(value(&all_fields(&wide)[0], "title"), "Mail (jordan)");
+    assert_eq!(value(&all_fields(&wide[2..])[0], "title"), "Mail (jordan)");
 }
 
 /// RFC 6238, appendix B: seconds, then codes by SHA-1, SHA-256 and SHA-512.
@@ -700,7 +703,7 @@ fn a_row_without_end_costs_no_more_than_its_cap() {
     let run = |mut made: Made| {
         let mut titles = Vec::new();
         let scanned = scan(&mut made, &mut |record| {
-            titles.push(record.title.clone());
+            titles.push(record.title);
             Ok(())
         });
         (scanned.unwrap(), titles)
