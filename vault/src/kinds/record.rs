@@ -36,7 +36,7 @@ pub struct Record {
 
 /// What makes a record the same one in another export. The bytes may hold what is private, and are
 /// kept as a keyed hash only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// How far it can be relied on.
     pub quality: Quality,
@@ -75,4 +75,15 @@ pub struct Field {
     pub value: Zeroizing<String>,
     /// Whether it is masked unless somebody wants to see it.
     pub is_secret: bool,
+}
+
+/// What a scan says of content beside its records.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// The bytes that are no record's, in order and none of them twice.
+    pub gaps: Vec<Range<u64>>,
+    /// What should have been a record and is not, with the reason. It is in a gap as well.
+    pub broken: Vec<(Range<u64>, &'static str)>,
+    /// Why nothing was looked for.
+    pub untold: Option<&'static str>,
 }
