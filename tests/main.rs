@@ -6,6 +6,7 @@
 )]
 
 mod archive;
+mod certificates;
 mod cli;
 mod copy;
 mod fidelity;

@@ -52,8 +52,10 @@ pub(crate) enum Verb {
     List(List),
     /// Find items of all snapshots by name, date and kind
     Find(Find),
-    /// Show one record for people: a login, a card
+    /// Show one record for people: a login, a card, a certificate
     Show(Show),
+    /// List certificates and keys: for whom, by whom, until when
+    Certs(Certs),
     /// Write the bytes of an item to stdout
     Cat(Cat),
     /// Write items into a folder
@@ -199,7 +201,7 @@ pub(crate) struct List {
     /// The insides of bundles as well, which are one item otherwise
     #[arg(short, long)]
     pub(crate) recursive: bool,
-    /// What files hold, one by one: logins and cards, with their handles
+    /// What files hold, one by one: logins, cards, certificates and keys, with their handles
     #[arg(long, conflicts_with_all = ["long", "null", "one_level", "recursive"])]
     pub(crate) records: bool,
     /// One level only
@@ -269,6 +271,31 @@ pub(crate) enum Type {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Certs {
+    /// Only certificates that end within so many days, or have ended
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    pub(crate) expiring: Option<u32>,
+    /// Only what is weak: its signature, its key, or what keeps its key
+    #[arg(long)]
+    pub(crate) weak: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `90`, `90d` or `12w`.
+fn days(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.strip_suffix('w') {
+        Some(weeks) => (weeks, 7),
+        None => (text.strip_suffix('d').unwrap_or(text), 1),
+    };
+    let number = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
+    number
+        .filter(|days| *days <= 100_000)
+        .ok_or_else(|| "not a number of days: 90d, 12w".to_owned())
 }
 
 #[derive(clap::Args)]
@@ -470,6 +497,7 @@ impl Args {
             Verb::Snapshots(verb) => verb.json,
             Verb::List(verb) => verb.json,
             Verb::Show(verb) => verb.json,
+            Verb::Certs(verb) => verb.json,
             Verb::Find(verb) => verb.json,
             Verb::Extract(verb) => verb.json,
             Verb::Check(verb) => verb.json,

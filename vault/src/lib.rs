@@ -19,7 +19,7 @@
 //! | `tree` | sorted map in chunks: build, get, range, diff | know what keys mean |
 //! | `chain` | chain entries: snapshots and slot records, rolls, heads | read content |
 //! | `scope` | what a copy was made without | read content |
-//! | `kinds` | one file per format: recognise | know that vaults exist |
+//! | `kinds` | one file per format: recognise, find records | know that vaults exist |
 //! | `files` | a person's own folders: walk a source, write into a target | know that vaults exist |
 //! | `vault` | the verbs; the only module that joins stages and the only one with threads | hold format bytes |
 //! | `check` | findings, cheapest first | stop at the first finding |

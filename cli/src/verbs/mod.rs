@@ -1,6 +1,7 @@
 //! One function a verb. Each says what it does through `ui` and gives the code to exit with.
 
 mod add;
+mod certs;
 mod check;
 mod copy;
 mod export;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Snapshots(verb) => snapshots::snapshots(args, verb, ui),
         Verb::List(verb) => list::list(args, verb, ui),
         Verb::Find(verb) => find::find(args, verb, ui),
+        Verb::Certs(verb) => certs::certs(args, verb, ui),
         Verb::Show(verb) => show::show(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),

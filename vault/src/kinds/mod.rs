@@ -9,6 +9,7 @@ mod archive;
 mod armour;
 mod bundle;
 mod bytes;
+pub mod certificates;
 mod content;
 mod csv;
 mod database;
@@ -32,7 +33,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use archive::Container;
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
-pub use record::{Field, Identity, Locator, Quality, Record};
+pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 
 /// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;

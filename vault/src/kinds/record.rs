@@ -76,3 +76,14 @@ pub struct Field {
     /// Whether it is masked unless somebody wants to see it.
     pub is_secret: bool,
 }
+
+/// What a scan says of content beside its records.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// The bytes that are no record's, in order and none of them twice.
+    pub gaps: Vec<Range<u64>>,
+    /// What should have been a record and is not, with the reason. It is in a gap as well.
+    pub broken: Vec<(Range<u64>, &'static str)>,
+    /// Why nothing was looked for.
+    pub untold: Option<&'static str>,
+}

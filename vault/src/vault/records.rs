@@ -1,12 +1,14 @@
 //! The records of a file, one login or certificate each, read from its content when somebody asks.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
 use super::{Chunks, Handle, Item, ItemType, SnapshotInfo, State, Vault};
 use crate::error::{Error, Result};
 use crate::keys::Compartment;
+use crate::kinds::certificates::{self, Certificate};
 use crate::kinds::{Field, Kind, Locator, Record, logins};
 
 /// The longest file that is looked into for records.
@@ -19,7 +21,14 @@ pub struct Records {
     /// Why some of the file, or all of it, is in no record.
     pub notes: Vec<&'static str>,
     content: Zeroizing<Vec<u8>>,
-    frame: std::ops::Range<u64>,
+    format: Format,
+}
+
+/// Which format's file takes the records apart.
+enum Format {
+    /// With the bytes in front of the records, which name their fields.
+    Logins(Range<u64>),
+    Certificates,
 }
 
 /// Reads the records of a file; none for an item whose kind has none.
@@ -32,7 +41,8 @@ pub fn records(vault: &Vault, info: &SnapshotInfo, item: &Item) -> Result<Option
     let Some(kind) = kind.filter(|_| is_file) else { return Ok(None) };
     if item.facts.length > CONTENT_MAX {
         let (records, notes) = (Vec::new(), vec!["longer than 64 MiB, not looked through"]);
-        return Ok(Some(Records { records, notes, content: Zeroizing::default(), frame: 0..0 }));
+        let (content, format) = (Zeroizing::default(), Format::Certificates);
+        return Ok(Some(Records { records, notes, content, format }));
     }
     let mut chunks = Chunks::new(vault);
     chunks.enter(&info.snapshot);
@@ -48,35 +58,59 @@ pub fn records(vault: &Vault, info: &SnapshotInfo, item: &Item) -> Result<Option
 
 /// Whether files of a kind are read for records.
 pub fn has_records(kind: Kind) -> bool {
-    matches!(kind, Kind::Passwords | Kind::Cards)
+    matches!(kind, Kind::Passwords | Kind::Cards | Kind::Certificate | Kind::Key)
 }
 
-fn scan(_: Kind, content: Zeroizing<Vec<u8>>) -> Result<Records> {
+fn scan(kind: Kind, content: Zeroizing<Vec<u8>>) -> Result<Records> {
     let mut records = Vec::new();
-    let scanned = logins::scan(&mut Cursor::new(content.as_slice()), &mut |record| {
-        records.push(record);
-        Ok(())
-    });
-    let scanned = scanned.map_err(|error| Error::io("reading the records", error))?;
-    Ok(Records { records, notes: scanned.warnings, content, frame: scanned.frame })
+    let mut file = Cursor::new(content.as_slice());
+    let failed = |error| Error::io("reading the records", error);
+    let (notes, format) = match kind {
+        Kind::Certificate | Kind::Key => {
+            let scanned = certificates::scan(&mut file, |record| records.push(record));
+            let scanned = scanned.map_err(failed)?;
+            let broken = scanned.broken.into_iter().map(|(_, reason)| reason);
+            (scanned.untold.into_iter().chain(broken).collect(), Format::Certificates)
+        }
+        _ => {
+            let scanned = logins::scan(&mut file, &mut |record| {
+                records.push(record);
+                Ok(())
+            });
+            let scanned = scanned.map_err(failed)?;
+            (scanned.warnings, Format::Logins(scanned.frame))
+        }
+    };
+    Ok(Records { records, notes, content, format })
 }
 
 impl Records {
-    /// The bytes of a record in its file; none for one that has no bytes of its own.
-    pub fn bytes(&self, record: &Record) -> Option<&[u8]> {
+    /// The bytes of a record: those it has in its file, or those derived from it.
+    pub fn bytes(&self, record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         match &record.locator {
-            Locator::Bytes(range) => self.part(range),
-            Locator::Derived(_) => None,
+            Locator::Bytes(range) => self.part(range).map(|part| Zeroizing::new(part.to_vec())),
+            Locator::Derived(how) => certificates::extract(&self.content, how),
         }
     }
 
     /// What a record says, field by field.
     pub fn fields(&self, record: &Record) -> Vec<Field> {
-        let frame = self.part(&self.frame).unwrap_or_default();
-        self.bytes(record).map(|bytes| logins::fields(frame, bytes)).unwrap_or_default()
+        let Some(bytes) = self.bytes(record) else { return Vec::new() };
+        match &self.format {
+            Format::Logins(frame) => logins::fields(self.part(frame).unwrap_or_default(), &bytes),
+            Format::Certificates => certificates::fields(&bytes),
+        }
     }
 
-    fn part(&self, range: &std::ops::Range<u64>) -> Option<&[u8]> {
+    /// What a record says that is a certificate.
+    pub fn certificate(&self, record: &Record) -> Option<Certificate> {
+        if record.kind != Kind::Certificate {
+            return None;
+        }
+        Certificate::parse(&certificates::to_der(&self.bytes(record)?)?)
+    }
+
+    fn part(&self, range: &Range<u64>) -> Option<&[u8]> {
         let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
         self.content.get(start..end)
     }

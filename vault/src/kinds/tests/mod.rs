@@ -75,6 +75,7 @@ const SAMPLES: &[(&str, Recognised, usize)] = &[
     ("signature.der", FILE, 0),
     ("signed-text.p7m", FILE, 0),
     ("store.jks", KEY, 8),
+    ("weak.der", CERTIFICATE, 0),
     ("word.docx", Recognised::dense(Kind::Document), 0),
 ];
 
