@@ -32,9 +32,10 @@ fn openssl_reads_the_same_from_a_certificate() {
             let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             line.unwrap().to_owned()
         };
-        // Names that RFC 4514 has no short form for are written in another case.
-        assert_eq!(parsed.subject.to_lowercase(), value("subject").to_lowercase(), "{name}");
-        assert_eq!(parsed.issuer.to_lowercase(), value("issuer").to_lowercase(), "{name}");
+        // RFC 4514 has no short form for this one.
+        let subject = value("subject").replace("emailAddress=", "EMAIL=");
+        assert_eq!(parsed.subject, subject, "{name}");
+        assert_eq!(parsed.issuer, value("issuer"), "{name}");
         assert_eq!(parsed.serial, value("serial"), "{name}");
         let hex: Vec<_> = parsed.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
         assert_eq!(hex.join(":"), value("sha256 Fingerprint"), "{name}");

@@ -2,7 +2,7 @@
 //! configuration profiles, keychain files.
 //!
 //! [`scan`] finds the records of content that is held in memory, [`extract`] makes the bytes of one
-//! that has none of its own, and [`fields`] takes the bytes of one apart. Nothing is verified, and
+//! that has none of its own, and [`fields()`] takes the bytes of one apart. Nothing is verified, and
 //! what needs a password is only looked at from outside, except by [`open_p12`].
 
 mod ber;
@@ -61,7 +61,7 @@ pub fn scan(content: &mut impl Read, mut each: impl FnMut(Record)) -> io::Result
     Ok(scan.scanned)
 }
 
-/// The bytes of a record of `content` that is at [`Locator::Derived`], as [`fields`] wants them;
+/// The bytes of a record of `content` that is at [`Locator::Derived`], as [`fields()`] wants them;
 /// none if there is no such record.
 pub fn extract(content: &[u8], derived: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut words = std::str::from_utf8(derived).ok()?.split(' ');
