@@ -16,6 +16,7 @@ mod journeys;
 mod keys;
 mod kill;
 mod large;
+mod records;
 mod second_reader;
 mod secrets;
 mod space;

@@ -101,7 +101,10 @@ fn collect(vault: &Vault, ui: &Ui) -> Result<Collection> {
                         collection.certificates.entry(certificate.fingerprint).or_insert_with(
                             || Found { certificate, handle, warnings, places: Vec::new() },
                         );
-                    found.places.push(place.clone());
+                    // A file may have it many times over.
+                    if found.places.last() != Some(&place) {
+                        found.places.push(place.clone());
+                    }
                 } else if record.kind == Kind::Key && seen.insert((handle.clone(), place.clone())) {
                     let (title, place) = (record.title.clone(), place.clone());
                     let identity = record.identity.bytes.to_vec();
@@ -141,8 +144,7 @@ impl Collection {
             day(certificate.not_after),
             certificate.key,
         ))?;
-        let line =
-            |name: &str, text: &str| ui.line(format!("  {name:11} {}", ui::escape(text)));
+        let line = |name: &str, text: &str| ui.line(format!("  {name:11} {}", ui::escape(text)));
         line("subject", &certificate.subject)?;
         if !certificate.alternative_names.is_empty() {
             line("names", &certificate.alternative_names.join(", "))?;

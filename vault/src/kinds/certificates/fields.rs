@@ -1,6 +1,9 @@
 //! The bytes of one record taken apart for a person, and turned from PEM into DER and back.
 
+use std::time::Duration;
+
 use plist::{Dictionary, Value};
+use x509_cert::der::DateTime;
 use zeroize::Zeroizing;
 
 use super::ber::{Element, Elements, SEQUENCE};
@@ -45,6 +48,13 @@ pub fn fields(record: &[u8]) -> Vec<Field> {
     };
     out.der(&outer);
     out.0
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC.
+fn moment(seconds: i64) -> String {
+    let since = u64::try_from(seconds).ok().map(Duration::from_secs);
+    let moment = since.and_then(|since| DateTime::from_unix_duration(since).ok());
+    moment.map_or_else(|| seconds.to_string(), |moment| moment.to_string())
 }
 
 /// One record as PEM; none if it has no such form.
@@ -115,8 +125,8 @@ impl Fields {
         }
         self.clear("issuer", certificate.issuer.as_str());
         self.clear("serial", certificate.serial.as_str());
-        self.clear("valid from", certificate.not_before.to_string());
-        self.clear("valid until", certificate.not_after.to_string());
+        self.clear("valid from", moment(certificate.not_before));
+        self.clear("valid until", moment(certificate.not_after));
         self.clear("key", certificate.key.to_string());
         self.clear("signature", certificate.signature.as_str());
         self.clear("fingerprint", hex(&certificate.fingerprint, ":"));

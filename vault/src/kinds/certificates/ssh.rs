@@ -143,7 +143,10 @@ pub(super) fn putty(text: &[u8]) -> Option<(SshKey, Range<usize>)> {
         let (name, value) = header.split_at_checked(colon)?;
         let value = tail(value, 1).trim_ascii();
         match name {
-            _ if name.starts_with(PUTTY) => algorithm = Some(value),
+            // Another file: were this read on, a text of nothing but beginnings would take for ever.
+            _ if name.starts_with(PUTTY) => {
+                algorithm.replace(value).is_none().then_some(())?;
+            }
             b"Encryption" => is_encrypted = value != b"none",
             b"Comment" => comment = value.to_vec(),
             b"Public-Lines" => blob = lines(&mut rest, value)?,

@@ -309,7 +309,16 @@ fn bombs_are_bounded() {
     let begins = "-----BEGIN CERTIFICATE-----\n".repeat(1 << 15);
     let signed =
         [b"\x30\x80\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02".as_slice(), &deep].concat();
-    let all = [&deep, &promise, lists.as_bytes(), hidden.as_bytes(), begins.as_bytes(), &signed];
+    let putty = "PuTTY-User-Key-File-3: ssh-ed25519\n".repeat(1 << 15);
+    let all = [
+        &deep,
+        &promise,
+        lists.as_bytes(),
+        hidden.as_bytes(),
+        begins.as_bytes(),
+        &signed,
+        putty.as_bytes(),
+    ];
     for bytes in all {
         cover(bytes);
     }
