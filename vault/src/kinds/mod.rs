@@ -1,9 +1,12 @@
 //! What sort of thing an item is, told by its content alone: one file per format family.
 //!
 //! Names and extensions are localised, changed and lost, so nothing here sees one. A family is a
-//! function from the leading bytes of an item to an answer or none; this file asks them in order.
-//! `inside` asks again for what is in containers. What was not recognised is a [`Kind::File`]. When it cannot be told whether something is a
-//! secret, it is sealed: to seal too much costs a password prompt, to seal too little is a leak.
+//! function from the leading bytes of an item to an answer or none; this file asks them in order,
+//! and `inside` asks again for what is in containers. What was not recognised is a [`Kind::File`].
+//! When it cannot be told whether something is a secret, it is sealed: to seal too much costs a
+//! password prompt, to seal too little is a leak.
+//!
+//! [`logins`] and [`certificates`] go on from there to the records in a file, one by one.
 
 mod archive;
 mod armour;

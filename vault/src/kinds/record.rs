@@ -44,17 +44,17 @@ pub struct Identity {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-/// The rungs of the ladder, the best first.
+/// The rungs of the ladder, the best first (spec 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quality {
     /// The format gives records an id that lasts.
-    Id,
+    Id = 0,
     /// Fields that two records seldom share: host and user of a login.
-    Fields,
+    Fields = 1,
     /// The same with the title, for records that share them.
-    Titled,
+    Titled = 2,
     /// All of it: another one after any change.
-    Whole,
+    Whole = 3,
 }
 
 /// Where in its content a record is.
