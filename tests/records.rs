@@ -145,3 +145,21 @@ fn certificates_are_as_openssl_says() {
         assert!(!output.contains("PRIVATE KEY"), "{output}");
     }
 }
+
+#[test]
+fn a_store_from_keychain_access_is_looked_into_with_its_password() {
+    let bench = Bench::with_vault();
+    copy(&samples().join("icloud-export/Keys"), &bench.path("export/Keys"));
+    bench.open(["add", "export"]).succeeded();
+    let show = |password: &str| {
+        bench.write("password", password);
+        let mut show = bench.command(["show", "Keys/Jordan Example.p12", "--inside"]);
+        show.env("ICVAULT_IDENTITY", "identity").env("ICVAULT_P12_PASSWORD_FILE", "password");
+        crate::support::Ran::of(show)
+    };
+    let wrong = show("something else").ended_with(12);
+    assert!(wrong.stderr.contains("wrong password"), "{}", wrong.stderr);
+    let inside = show("correct horse").succeeded().stdout;
+    assert!(inside.contains("private key  here"), "{inside}");
+    assert!(inside.contains("  certificate  "), "{inside}");
+}

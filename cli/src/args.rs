@@ -308,6 +308,10 @@ pub(crate) struct Show {
     /// This field alone, as it is
     #[arg(short, long, value_name = "FIELD")]
     pub(crate) field: Option<String>,
+    /// Ask for the password of a PKCS#12 store, and show what is in it [else from the file
+    /// ICVAULT_P12_PASSWORD_FILE]
+    #[arg(long, conflicts_with_all = ["field", "json", "totp"])]
+    pub(crate) inside: bool,
     /// The one-time code of now, and how long it lasts
     #[arg(long, conflicts_with_all = ["field", "json"])]
     pub(crate) totp: bool,
@@ -519,12 +523,13 @@ impl Args {
 }
 
 /// What is read of the environment, as the manual tells it.
-pub(crate) const VARIABLES: [(&str, &str); 8] = [
+pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("ICVAULT_VAULT", "The vault's folder, when -V names none."),
     ("ICVAULT_IDENTITY", "A file with AGE-SECRET-KEY lines, when -i names none."),
     ("ICVAULT_PASSPHRASE_FILE", "A file whose first line is the passphrase."),
     ("ICVAULT_PASSPHRASE_FD", "The number of an open descriptor to read the passphrase from."),
     ("ICVAULT_PASSPHRASE_COMMAND", "A command for the shell that prints the passphrase."),
+    ("ICVAULT_P12_PASSWORD_FILE", "A file whose first line is the password of a PKCS#12 store."),
     ("ICVAULT_NEW_PASSPHRASE_FILE", "A file whose first line is the passphrase of a new slot."),
     ("ICVAULT_STATE", "The folder for what is remembered of vaults outside of them."),
     ("NO_COLOR", "When set, help is printed without colours; nothing else has any."),
@@ -544,6 +549,14 @@ pub(crate) fn passphrase_source() -> Option<PassphraseSource> {
         .or_else(|| variable("ICVAULT_PASSPHRASE_FD").map(PassphraseSource::Descriptor))
         .or_else(|| variable("ICVAULT_PASSPHRASE_COMMAND").map(PassphraseSource::Command))
 }
+
+/// Where the password of a PKCS#12 store comes from when nobody is asked.
+pub(crate) fn store_password_file() -> Option<PathBuf> {
+    variable(STORE_PASSWORD_FILE).map(PathBuf::from)
+}
+
+/// The variable that names the file of a PKCS#12 store's password.
+pub(crate) const STORE_PASSWORD_FILE: &str = "ICVAULT_P12_PASSWORD_FILE";
 
 /// Where a new passphrase comes from when nobody is asked.
 pub(crate) fn new_passphrase_file() -> Option<PathBuf> {

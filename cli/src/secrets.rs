@@ -217,6 +217,14 @@ fn asking(error: io::Error) -> Failure {
     Failure::new(Code::Failed, format!("asking on the terminal: {error}"))
 }
 
+/// The password of a PKCS#12 store: from the file for it, or asked for.
+pub(crate) fn store_password() -> Result<Passphrase> {
+    match args::store_password_file() {
+        Some(file) => from_file(&file),
+        None => prompt("Password of the PKCS#12 store: ", args::STORE_PASSWORD_FILE),
+    }
+}
+
 fn from_file(path: &Path) -> Result<Passphrase> {
     let what = format!("the passphrase file {}", path.display());
     first_line(&read(&mut open(path, &what)?, &what)?, &what)

@@ -1,13 +1,15 @@
 //! `show`: one record for people, and `list --records`: what files hold, one by one.
 
 use serde_json::{Value, json};
-use vault::kinds::{Field, Record, logins};
+use vault::kinds::certificates::{self, Certificate, Pkcs12Error};
+use vault::kinds::{Field, Kind, Record, logins};
 use vault::vault::{self as library, HandlePrefix, Item, Records, SnapshotInfo, Vault, list};
 use zeroize::Zeroizing;
 
 use crate::args::{Args, Show};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
+use crate::secrets;
 use crate::session::{self, Purpose};
 use crate::ui::{self, JsonArray, Ui};
 
@@ -40,6 +42,9 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
     let fields = records.fields(record);
     if verb.totp {
         return totp(&fields, ui);
+    }
+    if verb.inside {
+        return inside(records, record, ui);
     }
     if let Some(name) = &verb.field {
         return one_field(&fields, name, verb, ui);
@@ -174,6 +179,39 @@ fn totp(fields: &[Field], ui: &Ui) -> Result<Code> {
     let (code, left) = logins::code(&seed.value, seconds)
         .map_err(|reason| Failure::new(Code::Failed, format!("no one-time code: {reason}")))?;
     ui.line(Zeroizing::new(format!("{}  {left} s left", *code)))?;
+    Ok(Code::Done)
+}
+
+/// What a PKCS#12 store holds; that its password is right is seen by that.
+fn inside(records: &Records, record: &Record, ui: &Ui) -> Result<Code> {
+    let bytes = records.bytes(record).filter(|_| record.kind == Kind::Key);
+    let bytes = bytes.ok_or_else(|| Failure::usage("--inside is for PKCS#12 stores"))?;
+    let store = certificates::to_der(&bytes).unwrap_or(bytes);
+    let password = secrets::store_password()?;
+    let entries = certificates::open_p12(&store, &password).map_err(|error| {
+        let code = match error {
+            Pkcs12Error::WrongPassword => Code::WrongKey,
+            Pkcs12Error::Unreadable | Pkcs12Error::Unwritable => Code::Failed,
+        };
+        Failure::new(code, error.to_string())
+    })?;
+    for entry in &entries {
+        let certificate = entry.certificate.as_deref().and_then(Certificate::parse);
+        let title = certificate.as_ref().map(|certificate| certificate.title.clone());
+        let name = entry.name.clone().or(title).unwrap_or_else(|| "no name".to_owned());
+        ui.line(ui::escape(&name))?;
+        if let Some(certificate) = certificate {
+            let issuer = ui::escape(&certificate.issuer);
+            let until = certificate.not_after.checked_mul(1_000_000_000).and_then(ui::rfc3339);
+            let until =
+                until.map_or_else(|| "?".to_owned(), |text| text.chars().take(10).collect());
+            let subject = ui::escape(&certificate.subject);
+            ui.line(format!("  certificate  {subject}, until {until}, issued by {issuer}"))?;
+        }
+        if entry.key.is_some() {
+            ui.line("  private key  here")?;
+        }
+    }
     Ok(Code::Done)
 }
 
