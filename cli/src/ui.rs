@@ -15,6 +15,9 @@ use vault::progress::{Phase, Progress};
 use crate::args::Args;
 use crate::errors::{Code, Failure, Result};
 
+/// How many items of a sort are named, unless verbose.
+const NAMED_MAX: usize = 10;
+
 /// Where a verb says what it has to say.
 pub(crate) struct Ui {
     out: RefCell<BufWriter<Stdout>>,
@@ -123,8 +126,9 @@ impl Ui {
         code.number()
     }
 
-    pub(crate) fn is_verbose(&self) -> bool {
-        self.verbose
+    /// How many items of a sort a summary names.
+    pub(crate) fn named_max(&self) -> usize {
+        if self.verbose { usize::MAX } else { NAMED_MAX }
     }
 
     /// A bar for long work; hidden when quiet or when nobody looks.

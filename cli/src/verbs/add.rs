@@ -23,9 +23,6 @@ use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
-/// How many things that need a word are named, unless verbose.
-const NAMED_MAX: usize = 10;
-
 pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
     if let [only] = verb.path.as_slice()
         && only.as_os_str() == "-"
@@ -369,7 +366,7 @@ fn name_items<'a>(
     items: impl ExactSizeIterator<Item = (Option<&'a ItemPath>, &'a str)>,
 ) -> Result<()> {
     let count = items.len();
-    let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+    let shown = ui.named_max();
     for (path, reason) in items.take(shown) {
         let path = path.map(|path| ui::escape_bytes(&path.to_display()));
         let path = path.unwrap_or_else(|| "?".to_owned());

@@ -15,9 +15,6 @@ use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
 
-/// How many things are named, unless verbose.
-const NAMED_MAX: usize = 10;
-
 pub(crate) fn copy(args: &Args, verb: &CopyTo, ui: &Ui) -> Result<Code> {
     let (path, store) = session::find(args)?;
     let places: Vec<Result<Place>> =
@@ -175,7 +172,7 @@ impl Job<'_> {
 
     fn tell(&self, place: &Place, copied: &Copied) -> Result<()> {
         let ui = self.ui;
-        let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+        let shown = ui.named_max();
         for (errors, text) in [(&copied.damaged, "not copied"), (&copied.absent, "not copied yet")]
         {
             for error in errors.iter().take(shown) {

@@ -15,9 +15,6 @@ use crate::names;
 use crate::session::{self, Purpose};
 use crate::ui::{self, Ui};
 
-/// How many items of a sort are named, unless verbose.
-const NAMED_MAX: usize = 10;
-
 pub(crate) fn export(args: &Args, verb: &Export, ui: &Ui) -> Result<Code> {
     let to_stdout = verb.output.as_os_str() == "-";
     if to_stdout && ui::is_terminal() {
@@ -66,7 +63,7 @@ fn create(path: &Path, info: &SnapshotInfo) -> Result<File> {
 }
 
 fn tell(ui: &Ui, done: &Exported, to_stdout: bool) -> Result<Code> {
-    let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+    let shown = ui.named_max();
     for lost in done.lost.iter().take(shown) {
         match &lost.path {
             Some(path) => ui.warn(format!("lost: {path}: {}", lost.error)),

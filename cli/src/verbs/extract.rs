@@ -18,9 +18,6 @@ use crate::names;
 use crate::session::{self, Purpose};
 use crate::ui::{self, Content, Ui};
 
-/// How many items of a sort are named, unless verbose.
-const NAMED_MAX: usize = 10;
-
 pub(crate) fn cat(args: &Args, verb: &Cat, ui: &Ui) -> Result<Code> {
     let session = session::open(args, ui, Purpose::Read)?;
     one(&session.vault, &verb.item, verb.reveal, ui)
@@ -155,10 +152,7 @@ fn parts(vault: &Vault, verb: &Extract) -> Result<Vec<Part>> {
         // What is in a folder that is taken comes with it.
         let mut kept: Vec<ItemPath> = Vec::new();
         for path in part.only.drain(..) {
-            let inside = |folder: &ItemPath| {
-                path == *folder
-                    || path.key().strip_prefix(folder.key()).is_some_and(|r| r.first() == Some(&0))
-            };
+            let inside = |folder: &ItemPath| path == *folder || path.is_below(folder);
             if !kept.iter().any(inside) {
                 kept.push(path);
             }
@@ -190,7 +184,7 @@ fn take(sum: &mut Extracted, one: Extracted) {
 }
 
 fn tell(ui: &Ui, verb: &Extract, done: &Extracted) -> Result<Code> {
-    let shown = if ui.is_verbose() { usize::MAX } else { NAMED_MAX };
+    let shown = ui.named_max();
     let rest = |total: usize| {
         if total > shown {
             ui.warn(format!("and {} more (-v names all)", total - shown));

@@ -65,7 +65,7 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
         let hidden = field.is_secret && !verb.reveal;
         is_masked |= hidden;
         let name = ui::escape(&field.name);
-        let value = Zeroizing::new(if hidden { MASK.to_owned() } else { shown(&field.value) });
+        let value = Zeroizing::new(if hidden { MASK.to_owned() } else { ui::escape(&field.value) });
         ui.line(Zeroizing::new(format!("  {name:width$}  {}", *value)))?;
     }
     for warning in &record.warnings {
@@ -101,14 +101,11 @@ pub(super) fn list_records(
 /// The record whose handle begins like this: in the newest snapshots first, then in older ones.
 fn by_handle(vault: &Vault, prefix: &HandlePrefix, verb: &Show) -> Result<Found> {
     let newest: Vec<SnapshotInfo> = vault.newest()?.into_values().collect();
-    let mut older = vault.snapshots()?;
-    older.retain(|info| newest.iter().all(|new| new.id != info.id));
-    older.reverse();
-    let found = in_snapshots(vault, &newest, prefix)?;
-    if let Some(found) = found {
+    if let Some(found) = in_snapshots(vault, &newest, prefix)? {
         return Ok(found);
     }
-    for info in older {
+    let older = vault.snapshots()?.into_iter().rev();
+    for info in older.filter(|info| newest.iter().all(|new| new.id != info.id)) {
         if let Some(found) = in_snapshots(vault, &[info], prefix)? {
             return Ok(found);
         }
@@ -228,7 +225,7 @@ fn one_field(fields: &[Field], name: &str, verb: &Show, ui: &Ui) -> Result<Code>
             .hint("--reveal, or send it to a program"));
     }
     if ui::is_terminal() {
-        ui.line(Zeroizing::new(shown(&field.value)))?;
+        ui.line(Zeroizing::new(ui::escape(&field.value)))?;
     } else {
         ui.bytes(field.value.as_bytes())?;
     }
@@ -273,9 +270,4 @@ fn document(vault: &Vault, info: &SnapshotInfo, item: &Item, record: &Record) ->
 fn field_document(field: &Field, reveal: bool) -> Value {
     let value = (!field.is_secret || reveal).then_some(field.value.as_str());
     json!({ "name": field.name, "value": value, "secret": field.is_secret })
-}
-
-/// A value on lines of a terminal.
-fn shown(value: &str) -> String {
-    ui::escape(value)
 }

@@ -89,7 +89,8 @@ const LOGINS: &[&str] = &[
 /// Names that name the thing itself.
 const TITLES: &[&str] = &["title", "name", "label", "itemname"];
 
-const CARD_NUMBERS: &[&str] = &[
+/// Names of the number of a payment card.
+pub(super) const CARD_NUMBERS: &[&str] = &[
     "cardnumber",
     "cardno",
     "ccnumber",

@@ -34,6 +34,9 @@ const ATTEMPTS: u32 = 3;
 /// also brings what is scattered together.
 const EARLIER_MAX: usize = 8;
 
+/// What is told of a pipe, a socket or a device.
+pub(super) const SPECIAL: &str = "neither a file nor a folder nor a link";
+
 /// Where items go, whatever their content says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seal {
@@ -173,7 +176,8 @@ pub fn add(
 /// order.
 ///
 /// # Errors
-/// As for [`add`]; when it is no archive; and when a pack did not read back as written, for an archive comes only once.
+/// As for [`add`]; when it is no archive; and when a pack did not read back as written, for an
+/// archive comes only once.
 pub fn add_archive(
     vault: &mut Vault,
     archive: impl Read + Send,
@@ -537,8 +541,7 @@ impl<'a> Adder<'a> {
                 self.push(Compartment::General, entry, facts, None)
             }
             (FileType::Special | FileType::File | FileType::Folder, None) => {
-                let reason = "neither a file nor a folder nor a link".to_owned();
-                self.push_unread(entry, State::Missing, reason)
+                self.push_unread(entry, State::Missing, SPECIAL.to_owned())
             }
         }
     }

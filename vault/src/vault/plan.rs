@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use super::AddOptions;
-use super::add::{LeftOut, Seal, Summary, walk_for};
+use super::add::{LeftOut, SPECIAL, Seal, Summary, walk_for};
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Walk};
 use crate::kinds::{self, Kind};
@@ -53,8 +53,7 @@ impl Planner<'_> {
             }
             (FileType::Link, None) => self.planned.links += 1,
             (FileType::Special, None) => {
-                let reason = "neither a file nor a folder nor a link".to_owned();
-                self.leave_out(Some(entry.path), reason);
+                self.leave_out(Some(entry.path), SPECIAL.to_owned());
             }
             (FileType::File, None) => {
                 if let Err(error) = self.take_file(walk, &mut entry) {

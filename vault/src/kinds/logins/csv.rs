@@ -86,18 +86,7 @@ const COLUMNS: &[(&str, &[&str])] = &[
 /// The same in a table of payment cards.
 const CARD_COLUMNS: &[(&str, &[&str])] = &[
     (TITLE, &["title", "name", "cardname", "label"]),
-    (
-        NUMBER,
-        &[
-            "cardnumber",
-            "cardno",
-            "ccnumber",
-            "creditcardnumber",
-            "kartennummer",
-            "numerodecarte",
-            "numerodetarjeta",
-        ],
-    ),
+    (NUMBER, words::CARD_NUMBERS),
     (HOLDER, &["cardholdername", "cardholder", "nameoncard"]),
     (EXPIRY, &["expirydate", "expirationdate", "expiration", "expiry", "expdate", "validthru"]),
     (MONTH, &["cardexpirationmonth", "expirationmonth", "expmonth"]),
