@@ -6,7 +6,7 @@
 //! When it cannot be told whether something is a secret, it is sealed: to seal too much costs a
 //! password prompt, to seal too little is a leak.
 //!
-//! [`logins`] and [`certificates`] go on from there to the records in a file, one by one.
+//! [`Format`] goes on from there to the records in a file, one by one.
 
 mod archive;
 mod armour;
@@ -17,6 +17,7 @@ mod content;
 mod csv;
 mod database;
 mod der;
+mod format;
 mod inside;
 mod json;
 pub mod logins;
@@ -36,6 +37,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use archive::Container;
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
+pub use format::{Format, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 
 /// How many leading bytes of an item [`examine`] wants.

@@ -60,9 +60,9 @@ pub enum Quality {
 /// Where in its content a record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Locator {
-    /// These bytes, and none of another record: records and the gaps between them cover the
-    /// content once, in order.
-    Bytes(Range<u64>),
+    /// These bytes, one part behind the other, and none of another record. Most have one part; an
+    /// event has one for each of its exceptions.
+    Bytes(Vec<Range<u64>>),
     /// It has no bytes of its own: what its format needs to derive it from the whole content.
     Derived(Vec<u8>),
 }
@@ -78,12 +78,29 @@ pub struct Field {
 }
 
 /// What a scan says of content beside its records.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// The bytes that are no record's, in order and none of them twice.
-    pub gaps: Vec<Range<u64>>,
-    /// What should have been a record and is not, with the reason. It is in a gap as well.
-    pub broken: Vec<(Range<u64>, &'static str)>,
-    /// Why nothing was looked for.
-    pub untold: Option<&'static str>,
+    /// Who wrote it or in what format, in words for a person; empty if that is not known.
+    pub layout: &'static str,
+    /// The parts of the content that every record needs beside its own bytes, to be read and to be
+    /// a file of its format: a header row, what stands around a list.
+    pub frame: Vec<Range<u64>>,
+    /// How many records were told.
+    pub records: u64,
+    /// Why some of it, or all, is in no record.
+    pub notes: Vec<&'static str>,
+}
+
+impl Scanned {
+    /// Content without records, and why.
+    pub(super) fn nothing(note: &'static str) -> Self {
+        Self { notes: vec![note], ..Self::default() }
+    }
+
+    /// Notes something once.
+    pub(super) fn note(&mut self, note: &'static str) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
 }

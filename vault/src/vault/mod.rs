@@ -50,7 +50,7 @@ pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
 pub use plan::plan;
-pub use records::{Records, has_records, records};
+pub use records::{Records, records};
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
 pub use slots::{

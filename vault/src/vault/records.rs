@@ -9,7 +9,7 @@ use super::{Chunks, Handle, Item, ItemType, SnapshotInfo, State, Vault};
 use crate::error::{Error, Result};
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
-use crate::kinds::{Field, Kind, Locator, Record, logins};
+use crate::kinds::{self, Field, Format, Kind, Locator, Record, Scanned};
 
 /// The longest file that is looked into for records.
 const CONTENT_MAX: u64 = 64 << 20;
@@ -22,13 +22,7 @@ pub struct Records {
     pub notes: Vec<&'static str>,
     content: Zeroizing<Vec<u8>>,
     format: Format,
-}
-
-/// Which format's file takes the records apart.
-enum Format {
-    /// With the bytes in front of the records, which name their fields.
-    Logins(Range<u64>),
-    Certificates,
+    frame: Vec<Range<u64>>,
 }
 
 /// Reads the records of a file; none for an item whose kind has none.
@@ -37,12 +31,12 @@ enum Format {
 /// When the content is damaged or missing.
 pub fn records(vault: &Vault, info: &SnapshotInfo, item: &Item) -> Result<Option<Records>> {
     let is_file = item.facts.item_type == ItemType::File && item.facts.state == State::Present;
-    let kind = Kind::parse(&item.facts.kind).filter(|kind| has_records(*kind));
-    let Some(kind) = kind.filter(|_| is_file) else { return Ok(None) };
+    let format = Kind::parse(&item.facts.kind).and_then(Format::of);
+    let Some(format) = format.filter(|_| is_file) else { return Ok(None) };
     if item.facts.length > CONTENT_MAX {
         let (records, notes) = (Vec::new(), vec!["longer than 64 MiB, not looked through"]);
-        let (content, format) = (Zeroizing::default(), Format::Certificates);
-        return Ok(Some(Records { records, notes, content, format }));
+        let (content, frame) = (Zeroizing::default(), Vec::new());
+        return Ok(Some(Records { records, notes, content, format, frame }));
     }
     let mut chunks = Chunks::new(vault);
     chunks.enter(&info.snapshot);
@@ -53,53 +47,36 @@ pub fn records(vault: &Vault, info: &SnapshotInfo, item: &Item) -> Result<Option
         content.extend_from_slice(bytes);
         Ok(())
     })?;
-    scan(kind, content).map(Some)
+    scan(format, content).map(Some)
 }
 
-/// Whether files of a kind are read for records.
-pub fn has_records(kind: Kind) -> bool {
-    matches!(kind, Kind::Passwords | Kind::Cards | Kind::Certificate | Kind::Key)
-}
-
-fn scan(kind: Kind, content: Zeroizing<Vec<u8>>) -> Result<Records> {
+fn scan(format: Format, content: Zeroizing<Vec<u8>>) -> Result<Records> {
     let mut records = Vec::new();
-    let mut file = Cursor::new(content.as_slice());
-    let failed = |error| Error::io("reading the records", error);
-    let (notes, format) = match kind {
-        Kind::Certificate | Kind::Key => {
-            let scanned = certificates::scan(&mut file, |record| records.push(record));
-            let scanned = scanned.map_err(failed)?;
-            let broken = scanned.broken.into_iter().map(|(_, reason)| reason);
-            (scanned.untold.into_iter().chain(broken).collect(), Format::Certificates)
-        }
-        _ => {
-            let scanned = logins::scan(&mut file, &mut |record| {
-                records.push(record);
-                Ok(())
-            });
-            let scanned = scanned.map_err(failed)?;
-            (scanned.warnings, Format::Logins(scanned.frame))
-        }
-    };
-    Ok(Records { records, notes, content, format })
+    let scanned = format.scan(&mut Cursor::new(content.as_slice()), &mut |record| {
+        records.push(record);
+        Ok(())
+    });
+    let Scanned { frame, notes, .. } =
+        scanned.map_err(|error| Error::io("reading the records", error))?;
+    Ok(Records { records, notes, content, format, frame })
 }
 
 impl Records {
     /// The bytes of a record: those it has in its file, or those derived from it.
     pub fn bytes(&self, record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         match &record.locator {
-            Locator::Bytes(range) => self.part(range).map(|part| Zeroizing::new(part.to_vec())),
-            Locator::Derived(how) => certificates::extract(&self.content, how),
+            Locator::Bytes(ranges) => {
+                Some(Zeroizing::new(kinds::parts(&self.content, ranges)?.concat()))
+            }
+            Locator::Derived(how) => self.format.derive(&self.content, how),
         }
     }
 
     /// What a record says, field by field.
     pub fn fields(&self, record: &Record) -> Vec<Field> {
         let Some(bytes) = self.bytes(record) else { return Vec::new() };
-        match &self.format {
-            Format::Logins(frame) => logins::fields(self.part(frame).unwrap_or_default(), &bytes),
-            Format::Certificates => certificates::fields(&bytes),
-        }
+        let frame = kinds::parts(&self.content, &self.frame).unwrap_or_default();
+        self.format.fields(&frame, &bytes)
     }
 
     /// What a record says that is a certificate.
@@ -108,11 +85,6 @@ impl Records {
             return None;
         }
         Certificate::parse(&certificates::to_der(&self.bytes(record)?)?)
-    }
-
-    fn part(&self, range: &Range<u64>) -> Option<&[u8]> {
-        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
-        self.content.get(start..end)
     }
 }
 

@@ -44,21 +44,36 @@ const UNENCRYPTED: &str = "private key without a password";
 /// Content of more than 64 MiB has none, and says so.
 ///
 /// # Errors
-/// When `content` cannot be read. That there is nothing in it is an answer, not an error.
-pub fn scan(content: &mut impl Read, mut each: impl FnMut(Record)) -> io::Result<Scanned> {
+/// When `content` cannot be read, and what `each` answers. That there is nothing in it is no error.
+pub fn scan(
+    content: &mut impl Read,
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
     let mut bytes = Zeroizing::new(Vec::new());
     content.take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    let mut scan = Scan { each: &mut each, at: 0, scanned: Scanned::default() };
     if bytes.len() as u64 > CONTENT_MAX {
-        let more = io::copy(content, &mut io::sink())?;
-        let length = (bytes.len() as u64).saturating_add(more);
-        scan.scanned.gaps.push(0..length);
-        scan.scanned.untold = Some("longer than 64 MiB, not looked through");
-        return Ok(scan.scanned);
+        return Ok(Scanned::nothing("longer than 64 MiB, not looked through"));
     }
+    let mut records = Vec::new();
+    let mut scan = Scan { each: &mut |record| records.push(record), scanned: Scanned::default() };
     scan.content(&bytes);
-    scan.gap(bytes.len());
-    Ok(scan.scanned)
+    let mut scanned = scan.scanned;
+    scanned.records = records.len() as u64;
+    records.into_iter().try_for_each(each)?;
+    Ok(scanned)
+}
+
+/// A file that holds these records: as it is when it is one, else as PEM one behind the other;
+/// none where one has no such form.
+pub fn write(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
+    if let [only] = records {
+        return Some(Zeroizing::new(only.to_vec()));
+    }
+    let mut file = Zeroizing::new(Vec::new());
+    for record in records {
+        file.extend_from_slice(to_pem(record)?.as_bytes());
+    }
+    Some(file)
 }
 
 /// The bytes of a record of `content` that is at [`Locator::Derived`], as [`fields()`] wants them;
@@ -239,8 +254,6 @@ fn unsigned(content: &[u8]) -> Option<Vec<u8>> {
 /// Content on the way from its begin to its end.
 struct Scan<'a> {
     each: &'a mut dyn FnMut(Record),
-    /// Everything before belongs to a record or a gap.
-    at: usize,
     scanned: Scanned,
 }
 
@@ -253,7 +266,7 @@ impl Scan<'_> {
         } else if der::recognise(bytes).is_some() {
             self.der(bytes);
         } else if profile::looks_like(bytes) {
-            self.profile(bytes);
+            self.payloads(bytes);
         } else {
             self.text(bytes);
         }
@@ -261,25 +274,16 @@ impl Scan<'_> {
 
     /// A record that has bytes of its own, which begin where the one before ends or later.
     fn bytes(&mut self, told: Told, range: Range<usize>) {
-        self.gap(range.start);
-        self.at = range.end;
-        (self.each)(told.at(Locator::Bytes(places(&range))));
+        (self.each)(told.at(Locator::Bytes(vec![places(&range)])));
     }
 
     fn derived(&mut self, told: Told, key: String) {
         (self.each)(told.at(Locator::Derived(key.into_bytes())));
     }
 
-    fn broken(&mut self, range: &Range<usize>, why: &'static str) {
-        self.scanned.broken.push((places(range), why));
-    }
-
-    /// Everything up to `end` that is not a record's.
-    fn gap(&mut self, end: usize) {
-        if end > self.at {
-            self.scanned.gaps.push(places(&(self.at..end)));
-            self.at = end;
-        }
+    /// Something that should have been a record and is none.
+    fn broken(&mut self, why: &'static str) {
+        self.scanned.note(why);
     }
 
     /// Structures one behind the other; the first that makes no sense ends it.
@@ -292,37 +296,33 @@ impl Scan<'_> {
             if let Some(told) = told {
                 self.bytes(told, outer.range());
             } else if let Some(signed) = cms::open(&outer) {
-                self.signed(&outer, &signed);
+                self.signed(&signed);
             } else {
-                self.broken(&outer.range(), "not a certificate or key that can be read");
+                self.broken("not a certificate or key that can be read");
                 return;
             }
         }
         let rest = bytes.len().saturating_sub(outers.rest().len());
         if rest < bytes.len() {
-            self.broken(&(rest..bytes.len()), "cut off or damaged");
+            self.broken("cut off or damaged");
         }
     }
 
-    fn signed(&mut self, outer: &Element<'_>, signed: &cms::Signed<'_>) {
+    fn signed(&mut self, signed: &cms::Signed<'_>) {
         if let Some(content) = signed.content.as_deref().filter(|text| profile::looks_like(text)) {
-            self.payloads(content, &outer.range());
+            self.payloads(content);
         }
         for element in &signed.certificates {
             match certificate(element.whole) {
                 Some(told) => self.bytes(told, element.range()),
-                None => self.broken(&element.range(), "not a certificate that can be read"),
+                None => self.broken("not a certificate that can be read"),
             }
         }
     }
 
-    fn profile(&mut self, text: &[u8]) {
-        self.payloads(text, &(0..text.len()));
-    }
-
-    fn payloads(&mut self, text: &[u8], range: &Range<usize>) {
+    fn payloads(&mut self, text: &[u8]) {
         let Some(payloads) = profile::payloads(text) else {
-            self.broken(range, "not a configuration profile that can be read");
+            self.broken("not a configuration profile that can be read");
             return;
         };
         for payload in &payloads {
@@ -370,14 +370,14 @@ impl Scan<'_> {
             return;
         }
         let Some(bytes) = block.decode() else {
-            self.broken(&block.range, "cut off or not base64");
+            self.broken("cut off or not base64");
             return;
         };
         let first = Elements::new(&bytes).next();
         if is_bag {
             let signed = first.as_ref().and_then(cms::open);
             let Some(signed) = signed else {
-                self.broken(&block.range, "not a bag of certificates that can be read");
+                self.broken("not a bag of certificates that can be read");
                 return;
             };
             for (number, element) in signed.certificates.iter().enumerate() {
@@ -397,7 +397,7 @@ impl Scan<'_> {
         };
         match told {
             Some(told) => self.bytes(told, block.range.clone()),
-            None => self.broken(&block.range, "not a certificate or key that can be read"),
+            None => self.broken("not a certificate or key that can be read"),
         }
     }
 }

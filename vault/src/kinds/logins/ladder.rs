@@ -62,7 +62,7 @@ impl Census {
             date: parts.date,
             essence,
             warnings: parts.warnings,
-            locator: Locator::Bytes(range),
+            locator: Locator::Bytes(vec![range]),
         }
     }
 

@@ -37,7 +37,7 @@ use rows::{Row, Rows};
 
 use crate::kinds::bytes::{start, tail};
 use crate::kinds::text::{self, Encoding};
-use crate::kinds::{Field, Kind, Record};
+use crate::kinds::{Field, Kind, Record, Scanned};
 
 /// Longest JSON document in bytes; one made to cost memory needs sixteen times its length.
 const JSON_MAX: u64 = 32 << 20;
@@ -52,34 +52,9 @@ const NO_HEADER: &str = "no header row that is known";
 const NOT_A_SEED: &str = "lines that are no otpauth addresses";
 const NOT_UTF8: &str = "not in UTF-8";
 
-/// What a file was, and what of it is no record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scanned {
-    /// Who wrote it or in what format, in words for a person; empty if that is not known.
-    pub layout: &'static str,
-    /// The first bytes of the file, which [`fields`] wants beside those of a record.
-    pub frame: Range<u64>,
-    /// How many records were told.
-    pub records: u64,
-    /// Why some of it, or all, is in no record.
-    pub warnings: Vec<&'static str>,
-}
-
-impl Scanned {
-    fn nothing(warning: &'static str) -> Self {
-        Self { layout: "", frame: 0..0, records: 0, warnings: vec![warning] }
-    }
-
-    fn warn(&mut self, warning: &'static str) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-}
-
 /// Goes through `content` from its start and tells `each` of its records, in their order. What
 /// makes no sense is no error: its bytes are in a record with a warning, or in none and
-/// [`Scanned::warnings`] says why.
+/// [`Scanned::notes`] says why.
 ///
 /// The content is read twice, since a record is told apart from those before it and behind it.
 ///
@@ -92,10 +67,7 @@ pub fn scan(
     content.rewind()?;
     let mut head = Zeroizing::new(Vec::with_capacity(HEAD_SIZE));
     content.by_ref().take(HEAD_SIZE as u64).read_to_end(&mut head)?;
-    match text::decode(&head).trim_ascii_start().first() {
-        Some(b'{' | b'[') => scan_json(content, each),
-        _ => scan_rows(content, each),
-    }
+    if begins_json(&head) { scan_json(content, each) } else { scan_rows(content, each) }
 }
 
 /// The fields of a record: those that mean the same in every export under the names `title`,
@@ -103,13 +75,38 @@ pub fn scan(
 /// `code` of cards), the rest under the export's own. `frame` and `record` are the bytes at
 /// [`Scanned::frame`] and at the record's [`Locator`](super::Locator). Bytes that are no record
 /// are one field, `row`.
-pub fn fields(frame: &[u8], record: &[u8]) -> Vec<Field> {
-    record_parts(frame, record).into_fields()
+pub fn fields(frame: &[&[u8]], record: &[u8]) -> Vec<Field> {
+    record_parts(frame.first().copied().unwrap_or_default(), record).into_fields()
+}
+
+/// A file of the same format that holds these records of one file and no other, each with its
+/// exact bytes.
+pub fn write(frame: &[&[u8]], records: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let start = frame.first().copied().unwrap_or_default();
+    if let [_, end] = frame {
+        return Zeroizing::new([start, &records.join(&b","[..]), end].concat());
+    }
+    let mut file = Zeroizing::new(start.to_vec());
+    for record in records {
+        file.extend_from_slice(record);
+        // The last row of a file may have none.
+        if line_end(record).is_none() {
+            file.extend_from_slice(line_end(start).unwrap_or(b"\n"));
+        }
+    }
+    file
+}
+
+/// What ends the last line of text in whatever encoding; none if nothing does.
+fn line_end(text: &[u8]) -> Option<&'static [u8]> {
+    const ENDS: [&[u8]; 7] = [b"\r\0\n\0", b"\0\r\0\n", b"\n\0", b"\0\n", b"\r\n", b"\n", b"\r"];
+    ENDS.into_iter().find(|end| text.ends_with(end))
 }
 
 fn record_parts(frame: &[u8], record: &[u8]) -> Parts {
     let (encoding, mark) = text::encoding(frame);
-    if tail(frame, mark).is_empty() {
+    let rest = tail(frame, mark);
+    if rest.is_empty() || begins_json(frame) {
         // Without a mark there is nothing before the first record.
         let encoding = if mark == 0 { text::encoding(record).0 } else { encoding };
         let (text, _) = rows::decode(encoding, record);
@@ -121,6 +118,10 @@ fn record_parts(frame: &[u8], record: &[u8]) -> Parts {
         let (text, _) = rows::decode(encoding, record);
         Parts::broken(Kind::Passwords, text, NO_HEADER)
     })
+}
+
+fn begins_json(head: &[u8]) -> bool {
+    matches!(text::decode(head).trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 fn table_parts(frame: &[u8], record: &[u8]) -> io::Result<Option<Parts>> {
@@ -155,29 +156,30 @@ fn go_through(
 ) -> io::Result<Scanned> {
     content.rewind()?;
     let mut rows = Rows::new(content)?;
-    let mut scanned =
-        Scanned { layout: "otpauth addresses", frame: 0..rows.end(), records: 0, warnings: vec![] };
+    let mut scanned = Scanned { layout: "otpauth addresses", ..Scanned::default() };
+    let mut frame_end = rows.end();
     let rowed = if begins_with_seed(&mut rows)? {
         Rowed::Seeds
     } else {
         let Some(table) = Table::read(&mut rows)? else { return Ok(Scanned::nothing(NO_HEADER)) };
         scanned.layout = table.layout;
-        scanned.frame.end = rows.end();
+        frame_end = rows.end();
         Rowed::Table(table)
     };
+    scanned.frame.push(0..frame_end);
     while let Some(row) = rows.next(rowed.delimiter())? {
         let Some(parts) = rowed.parts(&rows, &row) else {
-            scanned.warn(NOT_A_SEED);
+            scanned.note(NOT_A_SEED);
             continue;
         };
         if scanned.records == u64::from(RECORDS_MAX) {
-            scanned.warn(TOO_MANY);
+            scanned.note(TOO_MANY);
             break;
         }
         each(parts, row.range)?;
         scanned.records += 1;
     }
-    scanned.warnings.append(&mut rows.warnings);
+    scanned.notes.append(&mut rows.warnings);
     Ok(scanned)
 }
 
@@ -229,17 +231,22 @@ fn scan_json(
         Err(reason) => return Ok(Scanned::nothing(reason)),
     };
     let mut census = Census::default();
-    let mut scanned = Scanned { layout, frame: 0..mark as u64, records: 0, warnings: vec![] };
+    let place = |element: &str| {
+        let at = element.as_ptr().addr() - bytes.as_ptr().addr();
+        at as u64..(at + element.len()) as u64
+    };
+    let mut scanned = Scanned { layout, ..Scanned::default() };
+    if let (Some(first), Some(last)) = (elements.first(), elements.last()) {
+        scanned.frame.extend([0..place(first).start, place(last).end..length]);
+    }
     let told = elements.get(..RECORDS_MAX as usize).unwrap_or(&elements);
     if told.len() < elements.len() {
-        scanned.warn(TOO_MANY);
+        scanned.note(TOO_MANY);
     }
     told.iter().for_each(|element| census.count(&json::parts(element)));
     census.finish();
     for element in told {
-        let at = element.as_ptr().addr() - bytes.as_ptr().addr();
-        let range = at as u64..(at + element.len()) as u64;
-        each(census.record(json::parts(element), range))?;
+        each(census.record(json::parts(element), place(element)))?;
         scanned.records += 1;
     }
     Ok(scanned)

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::parts::host;
 use super::rows::{ROW_MAX, TOO_BROKEN, TOO_LONG};
-use super::{Cells, Scanned, Written, code, dates, fields, scan, to_apple_csv};
-use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record};
+use super::{Cells, Written, code, dates, fields, scan, to_apple_csv, write};
+use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned};
 
 const EXPORTS: [&str; 2] = ["icloud-export", "icloud-export-a-month-later"];
 
@@ -82,7 +82,8 @@ fn covered(length: u64, records: &[Record]) {
 }
 
 fn place(record: &Record) -> Range<u64> {
-    let Locator::Bytes(range) = &record.locator else { panic!("a record without bytes") };
+    let Locator::Bytes(parts) = &record.locator else { panic!("a record without bytes") };
+    let [range] = parts.as_slice() else { panic!("a record in parts") };
     range.clone()
 }
 
@@ -90,11 +91,15 @@ fn cut(bytes: &[u8], range: Range<u64>) -> &[u8] {
     &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
 }
 
+fn frame<'a>(bytes: &'a [u8], scanned: &Scanned) -> Vec<&'a [u8]> {
+    scanned.frame.iter().map(|part| cut(bytes, part.clone())).collect()
+}
+
 /// The fields of all records of a file.
 fn all_fields(bytes: &[u8]) -> Vec<Vec<Field>> {
     let (scanned, records) = scanned(bytes);
-    let frame = cut(bytes, scanned.frame);
-    records.iter().map(|record| fields(frame, cut(bytes, place(record)))).collect()
+    let frame = frame(bytes, &scanned);
+    records.iter().map(|record| fields(&frame, cut(bytes, place(record)))).collect()
 }
 
 fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -128,7 +133,7 @@ fn every_layout_is_known_by_its_names() {
         let bytes = sample(EXPORTS[0], path);
         let (scanned, records) = scanned(&bytes);
         assert_eq!(scanned.layout, *layout, "{path}");
-        assert_eq!(scanned.warnings, [""; 0], "{path}");
+        assert_eq!(scanned.notes, [""; 0], "{path}");
         assert!(records.len() == *count || *count == 0 && records.len() > 2, "{path}");
     }
     let headers = [
@@ -511,7 +516,7 @@ fn json_that_cannot_be_read_is_said_and_is_no_record() {
         ("{\"version\": 1}", "a layout that is not known"),
     ] {
         let (scanned, _) = scanned(text.as_bytes());
-        assert_eq!(scanned.warnings, [warning], "{text}");
+        assert_eq!(scanned.notes, [warning], "{text}");
     }
     let deep =
         format!("{{\"items\": [{}1{}, {{\"name\": \"A\"}}]}}", "[".repeat(200), "]".repeat(200));
@@ -527,7 +532,7 @@ fn a_list_of_seeds_has_a_record_a_line() {
         otpauth://totp/jordan%40a.test?secret=MZXW6YTB&issuer=Git%20Hub\n\
         otpauth-migration://offline?data=AAAA";
     let (scanned, records) = scanned(text.as_bytes());
-    assert_eq!(scanned.warnings, ["lines that are no otpauth addresses"]);
+    assert_eq!(scanned.notes, ["lines that are no otpauth addresses"]);
     let titles: Vec<&str> = records.iter().map(|record| record.title.as_str()).collect();
     assert_eq!(titles, ["Mail (jordan)", "Git Hub (jordan@a.test)", "untitled"]);
     assert!(
@@ -711,13 +716,13 @@ fn a_row_without_end_costs_no_more_than_its_cap() {
     let size = 5 * ROW_MAX as u64;
     // One line that never ends.
     let (scanned, titles) = run(made("b,\"", "x", size, "\nc,https://c.test,me,two secret\n"));
-    assert_eq!((scanned.warnings, titles), (vec![TOO_LONG], vec!["a".to_owned(), "c".to_owned()]));
+    assert_eq!((scanned.notes, titles), (vec![TOO_LONG], vec!["a".to_owned(), "c".to_owned()]));
     // As many columns.
     let (scanned, titles) = run(made("", ",", size, "\nc\n"));
-    assert_eq!((scanned.warnings, titles), (vec![TOO_LONG], vec!["a".to_owned(), "c".to_owned()]));
+    assert_eq!((scanned.notes, titles), (vec![TOO_LONG], vec!["a".to_owned(), "c".to_owned()]));
     // Each line opens what the one before it left open.
     let (scanned, titles) = run(made("b,\"\n", "a\"b,\"\n  ", size, "\n"));
-    assert_eq!(scanned.warnings, [TOO_BROKEN]);
+    assert_eq!(scanned.notes, [TOO_BROKEN]);
     assert!(titles.len() < 50);
     // A million columns in a row that is not too long, and in the header row.
     let columns = ",".repeat(1_000_000);
@@ -725,7 +730,7 @@ fn a_row_without_end_costs_no_more_than_its_cap() {
     assert_eq!((records.len(), records[1].title.as_str()), (2, "a"));
     assert_eq!(records[0].warnings, ["more cells than the header"]);
     let (scanned, records) = self::scanned(format!("url,password{columns}\n{row}").as_bytes());
-    assert_eq!((scanned.warnings.len(), records.len()), (1, 0));
+    assert_eq!((scanned.notes.len(), records.len()), (1, 0));
 }
 
 #[test]
@@ -753,10 +758,10 @@ fn no_damage_makes_it_panic() {
             }
             let (scanned, records) = scanned(&damaged);
             told(&records);
-            let frame = cut(&damaged, scanned.frame);
+            let frame = frame(&damaged, &scanned);
             for record in &records {
                 assert!(
-                    !fields(frame, cut(&damaged, place(record))).is_empty()
+                    !fields(&frame, cut(&damaged, place(record))).is_empty()
                         || record.title == "untitled"
                 );
             }

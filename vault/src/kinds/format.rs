@@ -1,0 +1,105 @@
+//! The formats with records: which module finds them in content, takes one apart, and puts some
+//! of them into a file.
+
+use std::io::{self, Read, Seek};
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{Field, Kind, Record, Scanned, certificates, logins};
+
+/// A format with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Format {
+    /// Logins and cards: tables, JSON, lists of one-time password addresses.
+    Logins,
+    /// Certificates and keys.
+    Certificates,
+}
+
+impl Format {
+    /// Every format, in the order of its declaration.
+    pub const ALL: [Self; 2] = [Self::Logins, Self::Certificates];
+
+    /// Its name in a vault (spec 11).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logins => "logins",
+            Self::Certificates => "certificates",
+        }
+    }
+
+    /// The format of this name, or none.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
+    /// The format that content of a kind has, or none.
+    pub const fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Passwords | Kind::Cards => Some(Self::Logins),
+            Kind::Certificate | Kind::Key => Some(Self::Certificates),
+            Kind::Contact
+            | Kind::Event
+            | Kind::Mail
+            | Kind::Photo
+            | Kind::Video
+            | Kind::Note
+            | Kind::Bookmark
+            | Kind::History
+            | Kind::Document
+            | Kind::File => None,
+        }
+    }
+
+    /// Goes through `content` from its start and gives `each` its records in their order.
+    ///
+    /// # Errors
+    /// When `content` cannot be read, and what `each` answers. That it makes no sense is said in
+    /// [`Scanned::notes`].
+    pub fn scan(
+        self,
+        content: &mut (impl Read + Seek),
+        each: &mut dyn FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<Scanned> {
+        match self {
+            Self::Logins => logins::scan(content, each),
+            Self::Certificates => certificates::scan(content, each),
+        }
+    }
+
+    /// The bytes of a record at [`Locator::Derived`](super::Locator); none if there is no such
+    /// record.
+    pub fn derive(self, content: &[u8], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Logins => None,
+            Self::Certificates => certificates::extract(content, how),
+        }
+    }
+
+    /// What a record says, field by field. `frame` has the bytes of [`Scanned::frame`].
+    pub fn fields(self, frame: &[&[u8]], record: &[u8]) -> Vec<Field> {
+        match self {
+            Self::Logins => logins::fields(frame, record),
+            Self::Certificates => certificates::fields(record),
+        }
+    }
+
+    /// A file of the format that holds these records of one file and no other, each with its exact
+    /// bytes; none where the format cannot hold several.
+    pub fn write(self, frame: &[&[u8]], records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Logins => Some(logins::write(frame, records)),
+            Self::Certificates => certificates::write(records),
+        }
+    }
+}
+
+/// The parts of `content` at these ranges; none where one is not in it.
+pub fn parts<'a>(content: &'a [u8], ranges: &[Range<u64>]) -> Option<Vec<&'a [u8]>> {
+    let part = |range: &Range<u64>| {
+        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+        content.get(start..end)
+    };
+    ranges.iter().map(part).collect()
+}
