@@ -190,10 +190,15 @@ fn snapshot() -> Record {
         counts: vec![count],
         new: None,
         parent: Some(entry_id(1)),
-        sealed: Some(chain::Sealed { trees: trees(Some(tag)), packs }),
+        sealed: Some(chain::Sealed {
+            trees: trees(Some(tag)),
+            records: Some(trees(Some(tag))),
+            packs,
+        }),
         source: "Photos".into(),
         tables: Tables { data: vec![TableId::new([4; 32])], nodes: Vec::new() },
         general: trees(None),
+        records: Some(trees(None)),
     }))
 }
 

@@ -50,7 +50,7 @@ pub(crate) enum Verb {
     /// List the items of a snapshot
     #[command(alias = "ls")]
     List(List),
-    /// Find items of all snapshots by name, date and kind
+    /// Find items and records of all snapshots by name, person, host, date and kind
     Find(Find),
     /// Show one record for people: a login, a card, a certificate
     Show(Show),
@@ -187,6 +187,10 @@ const NAMING: &str = "SNAPSHOT is a SOURCE (its newest), SOURCE~N (N before that
     digits of an id (four or more), or @DATE (the newest at or before). ITEM is a path or a handle \
     (as `find` and `list -l` print it, or its first five characters) in the newest snapshot that \
     has it, or SNAPSHOT:ITEM.";
+/// How a record is written.
+const RECORDS: &str = "A record is written as its handle (as `find` and `list --records` print it, or \
+    its first five characters), PATH#TITLE with a part of the title, or a part of the title alone; \
+    SNAPSHOT:HANDLE is the record as it was then.";
 /// How DATE is written.
 const DATES: &str = "DATE is 2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
 
@@ -231,12 +235,12 @@ pub(crate) enum Sort {
 #[derive(clap::Args)]
 #[command(after_help = DATES)]
 pub(crate) struct Find {
-    /// Parts of the path in any case, all of which it must have
+    /// Parts of the path, or of a record's title, host and user, in any case; all must be there
     pub(crate) term: Vec<String>,
-    /// Items of this kind only
+    /// Items and records of this kind only
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
-    /// Items of this type only; `missing` was not given by the export
+    /// This type only; `missing` was not given by the export
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) item_type: Option<Type>,
     /// Items of this source only
@@ -245,7 +249,7 @@ pub(crate) struct Find {
     /// Items of this snapshot only, as it has them
     #[arg(long = "in", value_name = "SNAPSHOT")]
     pub(crate) within: Option<OsString>,
-    /// Modified on this DATE or later
+    /// Modified on this DATE or later; of a record its own date counts
     #[arg(long, value_name = "DATE")]
     pub(crate) since: Option<String>,
     /// Modified on this DATE or earlier
@@ -265,6 +269,7 @@ pub(crate) enum Type {
     Folder,
     Link,
     Missing,
+    Record,
 }
 
 #[derive(clap::Args)]
@@ -299,8 +304,9 @@ fn days(text: &str) -> Result<u32, String> {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = RECORDS)]
 pub(crate) struct Show {
-    /// The handle of a record, as `list --records` prints it, or a file that holds one record
+    /// A record, or a file that holds one
     pub(crate) item: OsString,
     /// Show secrets too
     #[arg(long)]
@@ -323,7 +329,7 @@ pub(crate) struct Show {
 #[derive(clap::Args)]
 #[command(after_help = NAMING)]
 pub(crate) struct Cat {
-    /// A file: ITEM or SNAPSHOT:ITEM
+    /// A file or a record: ITEM or SNAPSHOT:ITEM; a login comes with the header of its table
     pub(crate) item: OsString,
     /// Show a sealed item on the terminal
     #[arg(long)]
@@ -335,9 +341,18 @@ pub(crate) struct Cat {
 pub(crate) struct Extract {
     /// ITEM, SNAPSHOT or SNAPSHOT:ITEM [the newest of every source]
     pub(crate) item: Vec<OsString>,
-    /// The folder to write into; - for one file to stdout
-    #[arg(short, long, value_name = "DIR")]
+    /// The folder to write into, or the file for records; - for one file, or records, to stdout
+    #[arg(short, long, value_name = "DIR|FILE")]
     pub(crate) output: PathBuf,
+    /// Records in this form, whatever form they were stored in
+    #[arg(long = "as", value_name = "FORM", conflicts_with_all = ["flat", "appledouble"])]
+    pub(crate) form: Option<As>,
+    /// Logins as a table for a spreadsheet, in which no cell is a formula; does not import again
+    #[arg(long, conflicts_with_all = ["flat", "appledouble", "p12_modern"])]
+    pub(crate) spreadsheet: bool,
+    /// A PKCS#12 store under a new password, encrypted as it is done today
+    #[arg(long, conflicts_with_all = ["flat", "appledouble", "form"])]
+    pub(crate) p12_modern: bool,
     /// What happens to files that are there already
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(crate) overwrite: Overwrite,
@@ -366,6 +381,17 @@ pub(crate) struct Export {
     /// The file to make; - for stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+/// A form of records.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum As {
+    /// Logins as the table that Apple's Passwords imports
+    AppleCsv,
+    /// Certificates and keys as text
+    Pem,
+    /// One certificate or key as bytes
+    Der,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -523,13 +549,20 @@ impl Args {
 }
 
 /// What is read of the environment, as the manual tells it.
-pub(crate) const VARIABLES: [(&str, &str); 9] = [
+pub(crate) const VARIABLES: [(&str, &str); 10] = [
     ("ICVAULT_VAULT", "The vault's folder, when -V names none."),
     ("ICVAULT_IDENTITY", "A file with AGE-SECRET-KEY lines, when -i names none."),
     ("ICVAULT_PASSPHRASE_FILE", "A file whose first line is the passphrase."),
     ("ICVAULT_PASSPHRASE_FD", "The number of an open descriptor to read the passphrase from."),
     ("ICVAULT_PASSPHRASE_COMMAND", "A command for the shell that prints the passphrase."),
-    ("ICVAULT_P12_PASSWORD_FILE", "A file whose first line is the password of a PKCS#12 store."),
+    (
+        "ICVAULT_P12_PASSWORD_FILE",
+        "A file with the password of a PKCS#12 store; add tries every line of it.",
+    ),
+    (
+        "ICVAULT_P12_NEW_PASSWORD_FILE",
+        "A file whose first line is the new password of a PKCS#12 store.",
+    ),
     ("ICVAULT_NEW_PASSPHRASE_FILE", "A file whose first line is the passphrase of a new slot."),
     ("ICVAULT_STATE", "The folder for what is remembered of vaults outside of them."),
     ("NO_COLOR", "When set, help is printed without colours; nothing else has any."),
@@ -557,6 +590,14 @@ pub(crate) fn store_password_file() -> Option<PathBuf> {
 
 /// The variable that names the file of a PKCS#12 store's password.
 pub(crate) const STORE_PASSWORD_FILE: &str = "ICVAULT_P12_PASSWORD_FILE";
+
+/// Where a new password of a PKCS#12 store comes from when nobody is asked.
+pub(crate) fn new_store_password_file() -> Option<PathBuf> {
+    variable(NEW_STORE_PASSWORD_FILE).map(PathBuf::from)
+}
+
+/// The variable that names the file of a new password.
+pub(crate) const NEW_STORE_PASSWORD_FILE: &str = "ICVAULT_P12_NEW_PASSWORD_FILE";
 
 /// Where a new passphrase comes from when nobody is asked.
 pub(crate) fn new_passphrase_file() -> Option<PathBuf> {

@@ -99,6 +99,11 @@ impl Failure {
         Self::new(Code::Usage, message)
     }
 
+    /// Whether it ends the program with this code.
+    pub(crate) fn is(&self, wanted: Code) -> bool {
+        matches!(self, Self::Told { code, .. } if *code == wanted)
+    }
+
     /// Tells the way out, unless a nearer one is known.
     pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
         if let Self::Told { hint, .. } = &mut self {

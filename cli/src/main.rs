@@ -13,6 +13,8 @@
 //! | `session` | finding and opening the vault |
 //! | `kit` | the page to print |
 //! | `names` | what SNAPSHOT and ITEM mean |
+//! | `record_names` | what ITEM means where it may be a record |
+//! | `stores` | the passwords of PKCS#12 stores |
 //! | `verbs` | one function a verb |
 
 mod args;
@@ -22,8 +24,10 @@ mod kit;
 mod memory;
 mod names;
 mod plugins;
+mod record_names;
 mod secrets;
 mod session;
+mod stores;
 mod ui;
 mod verbs;
 mod words;

@@ -104,7 +104,7 @@ pub(crate) fn new_passphrase(what: &str, is_first: bool, ui: &Ui) -> Result<Pass
         None if is_first => passphrase_from_environment()?,
         None => None,
     };
-    accept(given, what, ui)
+    accept(given, what, NEW_FILE, ui)
 }
 
 /// The passphrases of a new vault with two locks: the full one and the one for every day.
@@ -117,8 +117,9 @@ pub(crate) fn two_passphrases(vault: &str, ui: &Ui) -> Result<[Passphrase; 2]> {
         }
         None => [Ok(None), Ok(None)],
     };
-    let everyday = accept(everyday?, &format!("new everyday passphrase for {vault}"), ui)?;
-    let full = accept(full?, &format!("new full passphrase for {vault}"), ui)?;
+    let everyday =
+        accept(everyday?, &format!("new everyday passphrase for {vault}"), NEW_FILE, ui)?;
+    let full = accept(full?, &format!("new full passphrase for {vault}"), NEW_FILE, ui)?;
     if full == everyday {
         let message = "the full and the everyday passphrase are the same";
         return Err(Failure::new(Code::Failed, message).hint("one would do: leave out --two-locks"));
@@ -127,15 +128,15 @@ pub(crate) fn two_passphrases(vault: &str, ui: &Ui) -> Result<[Passphrase; 2]> {
 }
 
 /// The passphrase that was given, or one that somebody is asked for; warns of a weak one.
-fn accept(given: Option<Passphrase>, what: &str, ui: &Ui) -> Result<Passphrase> {
+fn accept(given: Option<Passphrase>, what: &str, variable: &str, ui: &Ui) -> Result<Passphrase> {
     let passphrase = match given {
         Some(passphrase) => passphrase,
         None => {
-            let first = prompt(&format!("{what} (nothing: words are made up): "), NEW_FILE)?;
+            let first = prompt(&format!("{what} (nothing: words are made up): "), variable)?;
             if first.is_empty() {
                 return made_up();
             }
-            if *prompt("the same once more: ", NEW_FILE)? != *first {
+            if *prompt("the same once more: ", variable)? != *first {
                 return Err(Failure::new(Code::Failed, "these were two different passphrases"));
             }
             first
@@ -222,6 +223,29 @@ pub(crate) fn store_password() -> Result<Passphrase> {
     match args::store_password_file() {
         Some(file) => from_file(&file),
         None => prompt("Password of the PKCS#12 store: ", args::STORE_PASSWORD_FILE),
+    }
+}
+
+/// A new password for a PKCS#12 store: from its file, or typed twice at the terminal.
+pub(crate) fn new_store_password(ui: &Ui) -> Result<Passphrase> {
+    let given = args::new_store_password_file().map(|file| from_file(&file)).transpose()?;
+    accept(given, "new password for the PKCS#12 store", args::NEW_STORE_PASSWORD_FILE, ui)
+}
+
+/// The lines of a small file, those that are empty left out.
+pub(crate) fn lines(path: &Path) -> Result<Vec<Passphrase>> {
+    let what = format!("the passphrase file {}", path.display());
+    let bytes = read(&mut open(path, &what)?, &what)?;
+    let count = bytes.split(|&byte| byte == b'\n').count();
+    let lines = (0..count).map(|number| line(&bytes, number, &what));
+    lines.filter(|line| line.as_ref().map_or(true, |line| !line.is_empty())).collect()
+}
+
+/// Tells something on the terminal that is asked on; our own text, or escaped.
+pub(crate) fn say(text: &str) {
+    // Without it nobody is asked either.
+    if let Ok(terminal) = terminal() {
+        drop((&terminal).write_all(text.as_bytes()));
     }
 }
 

@@ -198,6 +198,11 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person looks on who can be asked.
+pub(crate) fn asks() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Standard output for content. On a terminal it refuses what is no text, for bytes of a file may
 /// command the terminal. The library's error does not tell why a write failed, so this keeps it.
 pub(crate) struct Content<'u> {
@@ -341,6 +346,12 @@ pub(crate) fn moment(nanoseconds: i64) -> String {
     }
 }
 
+/// The day of a moment in seconds since 1970, in UTC.
+pub(crate) fn day(seconds: i64) -> String {
+    let text = seconds.checked_mul(1_000_000_000).and_then(rfc3339);
+    text.map_or_else(|| "?".to_owned(), |text| text.chars().take(10).collect())
+}
+
 /// How long ago a moment was, in whole days.
 pub(crate) fn age(nanoseconds: i64, now: i64) -> String {
     match days(nanoseconds, now) {
@@ -365,6 +376,23 @@ pub(crate) struct Bar {
     bar: ProgressBar,
     items: AtomicU64,
     quiet: bool,
+}
+
+impl Bar {
+    /// What takes the bar away while somebody is asked.
+    pub(crate) fn pause(&self) -> Pause {
+        Pause(self.bar.clone())
+    }
+}
+
+/// Takes a bar away for a while.
+pub(crate) struct Pause(ProgressBar);
+
+impl Pause {
+    /// Without the bar.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.suspend(work)
+    }
 }
 
 impl Progress for Bar {

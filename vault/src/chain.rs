@@ -98,14 +98,16 @@ pub struct Snapshot {
     pub tables: Tables,
     /// The trees of `general`.
     pub general: Trees,
+    /// The trees of the records in `general`, if it has any.
+    pub records: Option<Trees>,
 }
 
-/// The two trees of a compartment.
+/// The two trees of the items, or of the records, in a compartment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trees {
-    /// What each item is.
+    /// What each is.
     pub facts: Root,
-    /// When it was changed.
+    /// When an item was changed; where a record is.
     pub whereabouts: Root,
 }
 
@@ -114,6 +116,8 @@ pub struct Trees {
 pub struct Sealed {
     /// The trees.
     pub trees: Trees,
+    /// The trees of its records, if it has any.
+    pub records: Option<Trees>,
     /// Every sealed pack that a reference of the snapshot needs.
     pub packs: BTreeMap<PackTag, PackId>,
 }
@@ -225,6 +229,8 @@ struct WireSnapshot {
     source: String,
     tables: WireTables,
     general: WireTrees,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<WireTrees>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -246,6 +252,8 @@ struct WireSealed {
     packs: Vec<(ByteBuf, ByteBuf)>,
     #[serde(rename = "where")]
     whereabouts: WireRoot,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<WireTrees>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -383,6 +391,22 @@ impl SlotRow {
 }
 
 impl Snapshot {
+    /// The trees of the items in a compartment.
+    pub fn items_in(&self, compartment: Compartment) -> Option<&Trees> {
+        match compartment {
+            Compartment::Sealed => self.sealed.as_ref().map(|sealed| &sealed.trees),
+            Compartment::Index | Compartment::General => Some(&self.general),
+        }
+    }
+
+    /// The trees of the records in a compartment.
+    pub fn records_in(&self, compartment: Compartment) -> Option<&Trees> {
+        match compartment {
+            Compartment::Sealed => self.sealed.as_ref()?.records.as_ref(),
+            Compartment::Index | Compartment::General => self.records.as_ref(),
+        }
+    }
+
     fn to_wire(&self) -> WireSnapshot {
         let count = |count: &Count| {
             (count.compartment.byte(), count.kind.clone(), count.items, count.bytes)
@@ -394,6 +418,7 @@ impl Snapshot {
                 facts: sealed.trees.facts.to_wire(),
                 packs: sealed.packs.iter().map(pack).collect(),
                 whereabouts: sealed.trees.whereabouts.to_wire(),
+                records: sealed.records.as_ref().map(Trees::to_wire),
             }
         };
         WireSnapshot {
@@ -409,10 +434,8 @@ impl Snapshot {
                 data: tables(&self.tables.data),
                 nodes: tables(&self.tables.nodes),
             },
-            general: WireTrees {
-                facts: self.general.facts.to_wire(),
-                whereabouts: self.general.whereabouts.to_wire(),
-            },
+            general: self.general.to_wire(),
+            records: self.records.as_ref().map(Trees::to_wire),
         }
     }
 
@@ -432,6 +455,7 @@ impl Snapshot {
                     facts: Root::of_wire(&sealed.facts)?,
                     whereabouts: Root::of_wire(&sealed.whereabouts)?,
                 },
+                records: sealed.records.as_ref().map(Trees::of_wire).transpose()?,
             })
         };
         if wire.source.is_empty() || wire.source.len() > 255 {
@@ -450,10 +474,21 @@ impl Snapshot {
                 data: ids(&wire.tables.data, TableId::new)?,
                 nodes: ids(&wire.tables.nodes, TableId::new)?,
             },
-            general: Trees {
-                facts: Root::of_wire(&wire.general.facts)?,
-                whereabouts: Root::of_wire(&wire.general.whereabouts)?,
-            },
+            general: Trees::of_wire(&wire.general)?,
+            records: wire.records.as_ref().map(Trees::of_wire).transpose()?,
+        })
+    }
+}
+
+impl Trees {
+    fn to_wire(&self) -> WireTrees {
+        WireTrees { facts: self.facts.to_wire(), whereabouts: self.whereabouts.to_wire() }
+    }
+
+    fn of_wire(wire: &WireTrees) -> Result<Self, Malformed> {
+        Ok(Self {
+            facts: Root::of_wire(&wire.facts)?,
+            whereabouts: Root::of_wire(&wire.whereabouts)?,
         })
     }
 }
@@ -713,11 +748,13 @@ mod tests {
             parent: None,
             sealed: Some(Sealed {
                 trees: Trees { facts: root(1, Some(tag)), whereabouts: root(2, Some(tag)) },
+                records: Some(Trees { facts: root(3, Some(tag)), whereabouts: root(4, Some(tag)) }),
                 packs: [(tag, PackId::new([3; 32]))].into(),
             }),
             source: source.into(),
             tables: Tables { data: vec![TableId::new([4; 32])], nodes: vec![] },
             general: Trees { facts: root(5, None), whereabouts: root(6, None) },
+            records: Some(Trees { facts: root(7, None), whereabouts: root(8, None) }),
         }))
     }
 

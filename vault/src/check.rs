@@ -65,6 +65,8 @@ pub struct Report {
     pub snapshots: u64,
     /// Items walked through, in all snapshots.
     pub items: u64,
+    /// Records walked through, in all snapshots.
+    pub records: u64,
     /// What this copy of the vault is without on purpose, if anything.
     pub left_out: Option<LeftOut>,
 }
@@ -571,6 +573,50 @@ impl Checker<'_> {
             let (object, what) = blame(&error);
             self.findings.hit(&object, &what, format!("{source}: times of some of its items"));
         }
+        self.records(content, info);
+    }
+
+    /// Every record of a snapshot is where its tree says, in a file that is there.
+    fn records(&mut self, content: &mut Content<'_>, info: &SnapshotInfo) {
+        let source = &info.snapshot.source;
+        let mut files: BTreeMap<ItemPath, bool> = BTreeMap::new();
+        let mut records = vault::records(content.vault, info);
+        loop {
+            let record = match records.next_record() {
+                Ok(None) => break,
+                Ok(Some(record)) => record,
+                Err(error) => {
+                    let (object, what) = blame(&error);
+                    self.findings.hit(&object, &what, format!("{source}: some of its records"));
+                    continue;
+                }
+            };
+            self.report.records += 1;
+            let Some(place) = record.place else { continue };
+            let path = &place.file;
+            let is_there = *files.entry(path.clone()).or_insert_with(|| {
+                // What of the items cannot be read was said already.
+                vault::find(content.vault, info, path).map_or(true, |item| item.is_some())
+            });
+            if !is_there {
+                let object = format!("chain entry {}", info.id);
+                let what = "records of files that are not in the snapshot";
+                self.findings.hit(&object, what, named(source, path));
+            }
+            let vault::RecordBytes::Parts(parts, _) = &place.bytes else { continue };
+            // The data are those of the file; lists of a part of them are its own.
+            for part in parts {
+                let walked = records.chunks.references(&part.content, &mut |_, _| Ok(()));
+                if let Err(error) = walked {
+                    let (object, what) = blame(&error);
+                    self.findings.hit(&object, &what, named(source, path));
+                }
+            }
+        }
+        for error in std::mem::take(&mut records.places_lost) {
+            let (object, what) = blame(&error);
+            self.findings.hit(&object, &what, format!("{source}: where some of its records are"));
+        }
     }
 }
 
@@ -589,7 +635,10 @@ impl Needed {
             let snapshot = &info.snapshot;
             let sealed = snapshot.sealed.iter();
             needed.take_packs(sealed.flat_map(|sealed| sealed.packs.values()));
-            needed.take_packs([&snapshot.general.facts.pack, &snapshot.general.whereabouts.pack]);
+            for trees in [Some(&snapshot.general), snapshot.records.as_ref()].into_iter().flatten()
+            {
+                needed.take_packs([&trees.facts.pack, &trees.whereabouts.pack]);
+            }
             for (class, ids) in
                 [(Class::Data, &snapshot.tables.data), (Class::Nodes, &snapshot.tables.nodes)]
             {

@@ -113,6 +113,10 @@ pub const KEY_MAX: usize = 4_096;
 pub const VALUE_MAX: usize = 8_192;
 /// The longest encoding of extended attributes that stands in the item.
 pub const XATTRS_INLINE: usize = 1_024;
+/// The size of a key in the trees of records.
+pub const RECORD_KEY_SIZE: usize = 22;
+/// The longest text in the facts of a record.
+pub const RECORD_TEXT_MAX: usize = 1_024;
 /// The longest encoding of extended attributes.
 pub const XATTRS_MAX: usize = 67_108_864;
 /// The largest encoded node that is read.

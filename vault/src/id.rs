@@ -94,15 +94,29 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The first 40 bits of a MAC as eight characters of the alphabet of spec 5.
-pub fn letters(mac: &[u8; 32]) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let bits = mac.iter().take(5).fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
+/// The alphabet of spec 5.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The first 40 bits, of a MAC say, as eight characters of the alphabet of spec 5.
+pub fn letters(bytes: &[u8]) -> String {
+    let bits = bytes.iter().take(5).fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
     let digit = |place: u32| {
         let value = usize::try_from(bits >> (35 - place * 5) & 31).unwrap_or_default();
         ALPHABET.get(value).map_or('0', |&digit| char::from(digit))
     };
     (0..8).map(digit).collect()
+}
+
+/// The smallest bytes of which [`letters`] begins like this, in either case; what is no letter
+/// stands for none.
+pub fn unletters(text: &str) -> [u8; 5] {
+    let digit = |letter: u8| {
+        ALPHABET.iter().position(|known| *known == letter.to_ascii_uppercase()).unwrap_or_default()
+    };
+    let digits = text.bytes().map(digit).chain(std::iter::repeat(0)).take(8);
+    let bits = digits.fold(0_u64, |bits, digit| bits << 5 | digit as u64);
+    let [e, d, c, b, a, ..] = bits.to_le_bytes();
+    [a, b, c, d, e]
 }
 
 macro_rules! id {
@@ -195,6 +209,10 @@ mod tests {
         assert_eq!(letters(&mac([0; 5])), "00000000");
         assert_eq!(letters(&mac([0xFF; 5])), "ZZZZZZZZ");
         assert_eq!(letters(&mac([0x08, 0, 0, 0, 0x02])), "10000002");
+        for bytes in [[0; 5], [0xFF; 5], [0x08, 0, 0, 0, 0x02], [1, 2, 3, 4, 5]] {
+            assert_eq!(unletters(&letters(&bytes).to_lowercase()), bytes);
+        }
+        assert_eq!(unletters("1"), [0x08, 0, 0, 0, 0]);
     }
 
     #[test]

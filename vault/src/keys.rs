@@ -237,6 +237,16 @@ impl Bundle {
         self.derive_for_writers("icvault tree", compartment)
     }
 
+    /// Keys of records in their trees.
+    pub fn record_key(&self, compartment: Compartment) -> MacKey {
+        self.derive_for_writers("icvault record", compartment)
+    }
+
+    /// Digests of what records say.
+    pub fn record_digest_key(&self, compartment: Compartment) -> MacKey {
+        self.derive_for_writers("icvault record digest", compartment)
+    }
+
     /// MACs of pack directories.
     pub fn pack_mac_key(&self, compartment: Compartment) -> MacKey {
         self.derive_for_writers("icvault pack mac", compartment)
@@ -504,6 +514,8 @@ mod tests {
         for compartment in [Compartment::General, Compartment::Sealed] {
             keys.push(probe(bundle.cut_key(compartment)));
             keys.push(probe(bundle.tree_key(compartment)));
+            keys.push(probe(bundle.record_key(compartment)));
+            keys.push(probe(bundle.record_digest_key(compartment)));
             keys.push(probe(bundle.pack_mac_key(compartment)));
             keys.push(probe(bundle.handle_key(compartment).unwrap()));
         }

@@ -294,6 +294,41 @@ impl Range {
     }
 }
 
+/// The values of keys that are asked for in ascending order.
+pub struct Lookup {
+    range: Range,
+    /// The entry that was read last; none before the first and behind the last.
+    ahead: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Lookup {
+    /// Nothing is read yet.
+    pub fn new(root: &Reference) -> Self {
+        Self { range: Range::new(root, b""), ahead: None }
+    }
+
+    /// The value of `key`, which must not be below one that was asked for before. A node that is
+    /// lost is told to `lost`, and what it held is not there.
+    pub fn get(
+        &mut self,
+        nodes: &mut impl Nodes,
+        key: &[u8],
+        lost: &mut Vec<Error>,
+    ) -> Option<&[u8]> {
+        if self.ahead.as_ref().is_none_or(|(ahead, _)| ahead.as_slice() < key) {
+            self.range.seek(key);
+            self.ahead = loop {
+                match self.range.next(nodes) {
+                    Ok(entry) => break entry,
+                    Err(error) => lost.push(error),
+                }
+            };
+        }
+        let (ahead, value) = self.ahead.as_ref()?;
+        (ahead == key).then_some(value.as_slice())
+    }
+}
+
 /// Several trees of one compartment. Each node is read once, however many of the trees share it.
 #[derive(Default)]
 pub struct Forest {

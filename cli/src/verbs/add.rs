@@ -13,7 +13,8 @@ use vault::keys::Compartment;
 use vault::kinds::Kind;
 use vault::store::{FolderStore, Strength};
 use vault::vault::{
-    self as library, AddOptions, Added, KindSummary, LeftOut, Likeness, Seal, Spec, Summary, Vault,
+    self as library, AddOptions, Added, AskPassword, KindSummary, LeftOut, Likeness, Seal, Spec,
+    Summary, Vault,
 };
 
 use crate::args::{Add, Args};
@@ -21,6 +22,7 @@ use crate::errors::{Code, Failure, Result};
 use crate::names;
 use crate::secrets;
 use crate::session::{self, Purpose, Session};
+use crate::stores;
 use crate::ui::{self, Ui};
 
 pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
@@ -44,8 +46,9 @@ pub(crate) fn add(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
         Some(source) => source.clone(),
         None => source_of(&session, &verb.path, ui)?,
     };
-    let options = options(verb, source, &session)?;
     let bar = ui.progress();
+    let passwords = stores::asking(args, bar.pause())?;
+    let options = options(verb, source, &session, passwords)?;
     if verb.dry_run {
         let planned = library::plan(&verb.path, &options, &bar)?;
         drop(bar);
@@ -78,15 +81,21 @@ fn add_stdin(args: &Args, verb: &Add, ui: &Ui) -> Result<Code> {
         Failure::usage("an archive on stdin has no name").hint("--as SOURCE gives it one")
     })?;
     let mut session = session::open(args, ui, Purpose::Write)?;
-    let options = options(verb, source, &session)?;
     let bar = ui.progress();
+    // What is asked for on the terminal would hold up the archive's writer.
+    let options = options(verb, source, &session, AskPassword::default())?;
     let archive = BufReader::with_capacity(1 << 20, io::stdin());
     let added = library::add_archive(&mut session.vault, archive, &options, &bar)?;
     drop(bar);
     tell(ui, verb, &options.source, &added, &mut session)
 }
 
-fn options(verb: &Add, source: String, session: &Session) -> Result<AddOptions> {
+fn options(
+    verb: &Add,
+    source: String,
+    session: &Session,
+    passwords: AskPassword,
+) -> Result<AddOptions> {
     let leave_out = Globs::parse(verb.exclude.iter().map(String::as_str))
         .map_err(|error| Failure::usage(error.to_string()))?;
     Ok(AddOptions {
@@ -103,6 +112,7 @@ fn options(verb: &Add, source: String, session: &Session) -> Result<AddOptions> 
         },
         exclude: vec![session.path.clone()],
         leave_out,
+        passwords,
     })
 }
 
@@ -163,6 +173,10 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "links": added.summary.links,
         "left_out": left_out(&added.summary.left_out),
         "doubted": doubted(&added.summary.doubted),
+        "records": records(&added.summary.records),
+        "untold": doubted(&added.summary.untold),
+        "stores_opened": paths(&added.summary.stores_opened),
+        "stores_closed": paths(&added.summary.stores_closed),
         "bytes_read": added.summary.bytes_read,
         "bytes_new": added.bytes_new,
         "bytes_stored": added.bytes_stored,
@@ -190,7 +204,16 @@ fn kinds(kinds: &BTreeMap<(Compartment, Kind), KindSummary>, is_known: bool) -> 
     kinds.iter().map(document).collect()
 }
 
-/// What was sealed since it cannot be looked into.
+fn records(counts: &BTreeMap<(Compartment, Kind), u64>) -> Value {
+    let document = |(&(compartment, kind), count): (&(Compartment, Kind), &u64)| json!({ "compartment": compartment.as_str(), "kind": kind.as_str(), "records": count });
+    counts.iter().map(document).collect()
+}
+
+fn paths(paths: &[ItemPath]) -> Value {
+    paths.iter().map(|path| json!(ui::plain(&path.to_display()))).collect()
+}
+
+/// Paths with what is said of each.
 fn doubted(doubted: &[(ItemPath, &str)]) -> Value {
     let document = |(path, word): &(ItemPath, &str)| json!({ "path": ui::plain(&path.to_display()), "reason": word });
     doubted.iter().map(document).collect()
@@ -322,8 +345,13 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
             ui.summary(format!("{title}: {text}"))?;
         }
     }
+    let records = records_in_words(&added.summary.records);
+    if !records.is_empty() {
+        ui.summary(format!("records: {records}"))?;
+    }
     tell_left_out(ui, &added.summary.left_out)?;
     tell_doubted(ui, &added.summary.doubted)?;
+    tell_untold(ui, &added.summary)?;
     ui.summary(format!(
         "read {}, new {}, stored {}",
         ui::size(added.summary.bytes_read),
@@ -402,6 +430,55 @@ fn in_words(counts: &BTreeMap<(Compartment, Kind), u64>) -> String {
             format!("{}{sealed}", ui::count(*count, noun(*kind)))
         });
     words.collect::<Vec<_>>().join(", ")
+}
+
+fn records_in_words(counts: &BTreeMap<(Compartment, Kind), u64>) -> String {
+    let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
+    for ((_, kind), count) in counts {
+        *kinds.entry(*kind).or_default() += count;
+    }
+    let words = kinds.iter().map(|(kind, count)| ui::count(*count, record_noun(*kind)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// What is not known one by one though it could be, and what opens with a password only.
+fn tell_untold(ui: &Ui, summary: &Summary) -> Result<()> {
+    if !summary.untold.is_empty() {
+        let files = ui::count(summary.untold.len() as u64, "file");
+        ui.summary(format!("not known one by one, or not all of it: {files}"))?;
+        name_items(ui, summary.untold.iter().map(|(path, note)| (Some(path), *note)))?;
+    }
+    if !summary.stores_opened.is_empty() {
+        let stores = ui::count(summary.stores_opened.len() as u64, "PKCS#12 store");
+        ui.summary(format!("their password is kept beside them, sealed: {stores}"))?;
+    }
+    if !summary.stores_closed.is_empty() {
+        let stores = ui::count(summary.stores_closed.len() as u64, "PKCS#12 store");
+        ui.summary(format!("without their password, which nobody will know in years: {stores}"))?;
+        let reason = "icvault add at a terminal asks for it";
+        name_items(ui, summary.stores_closed.iter().map(|path| (Some(path), reason)))?;
+    }
+    Ok(())
+}
+
+/// What one record of a kind is called.
+fn record_noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Passwords => "login",
+        Kind::Cards => "card",
+        Kind::Key => "key",
+        Kind::Certificate => "certificate",
+        Kind::Contact => "contact",
+        Kind::Event => "event",
+        Kind::Mail => "message",
+        Kind::Photo => "photo",
+        Kind::Video => "video",
+        Kind::Note => "note",
+        Kind::Bookmark => "bookmark",
+        Kind::History => "visit",
+        Kind::Document => "document",
+        Kind::File => "other record",
+    }
 }
 
 /// What one file of a kind is called; it may hold many of them.

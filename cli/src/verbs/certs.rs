@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use vault::keys::Compartment;
 use vault::kinds::Kind;
-use vault::kinds::certificates::Certificate;
-use vault::vault::{self as library, Vault, list};
+use vault::kinds::certificates::{Certificate, key_identity};
+use vault::vault::{self as library, RecordName, SnapshotInfo, StoredRecord, Vault};
 
+use super::records::Shown;
 use crate::args::{Args, Certs};
 use crate::errors::{Code, Failure, Result};
 use crate::session::{self, Purpose};
@@ -16,25 +18,26 @@ use crate::ui::{self, Ui};
 struct Found {
     certificate: Certificate,
     handle: String,
-    warnings: Vec<&'static str>,
+    warnings: Vec<String>,
     /// Every file that has it.
     places: Vec<String>,
+    /// Whether its private key is there too, as far as that can be told without a password.
+    has_key: bool,
 }
 
 /// A key, or what keeps one.
 struct Key {
     title: String,
     handle: String,
-    warnings: Vec<&'static str>,
+    warnings: Vec<String>,
     place: String,
-    /// What its identity is made of: the digest of the public half, if that is known.
-    identity: Vec<u8>,
 }
 
 #[derive(Default)]
 struct Collection {
     certificates: BTreeMap<[u8; 32], Found>,
     keys: Vec<Key>,
+    key_names: BTreeSet<(Compartment, RecordName)>,
 }
 
 pub(crate) fn certs(args: &Args, verb: &Certs, ui: &Ui) -> Result<Code> {
@@ -78,50 +81,67 @@ pub(crate) fn certs(args: &Args, verb: &Certs, ui: &Ui) -> Result<Code> {
 
 fn collect(vault: &Vault, ui: &Ui) -> Result<Collection> {
     let mut collection = Collection::default();
-    let mut seen = BTreeSet::new();
     for info in vault.newest()?.into_values() {
-        let mut items = list(vault, &info, &[]);
-        while let Some(item) = items.next_item()? {
-            let kind = Kind::parse(&item.facts.kind);
-            if !matches!(kind, Some(Kind::Certificate | Kind::Key)) {
-                continue;
-            }
-            let Some(records) = library::records(vault, &info, &item)? else { continue };
-            let path = item.path.to_display();
-            let place = format!("{}:{}", info.snapshot.source, ui::plain(&path));
-            for note in &records.notes {
-                ui.warn(format!("{}: {note}", ui::escape(&place)));
-            }
-            for record in &records.records {
-                let handle = vault.record_handle(item.compartment, record);
-                let handle = handle.map(|handle| handle.to_string()).unwrap_or_default();
-                let warnings = record.warnings.clone();
-                if let Some(certificate) = records.certificate(record) {
-                    let found =
-                        collection.certificates.entry(certificate.fingerprint).or_insert_with(
-                            || Found { certificate, handle, warnings, places: Vec::new() },
-                        );
-                    // A file may have it many times over.
-                    if found.places.last() != Some(&place) {
-                        found.places.push(place.clone());
-                    }
-                } else if record.kind == Kind::Key && seen.insert((handle.clone(), place.clone())) {
-                    let (title, place) = (record.title.clone(), place.clone());
-                    let identity = record.identity.bytes.to_vec();
-                    collection.keys.push(Key { title, handle, warnings, place, identity });
-                }
+        let mut records = library::records(vault, &info);
+        while let Some(record) = records.next_record()? {
+            match Kind::parse(&record.facts.kind) {
+                Some(Kind::Certificate) => collection.take_certificate(vault, &info, &record, ui),
+                Some(Kind::Key) => collection.take_key(vault, &info, record),
+                _ => {}
             }
         }
+    }
+    let Collection { certificates, keys, key_names } = &mut collection;
+    keys.sort_by(|one, other| (&one.place, &one.title).cmp(&(&other.place, &other.title)));
+    for found in certificates.values_mut() {
+        found.places.sort();
+        found.places.dedup();
+        let identity = key_identity(&found.certificate.key.digest);
+        found.has_key = [Compartment::General, Compartment::Sealed].iter().any(|&compartment| {
+            let name = vault.record_name(compartment, Kind::Key, &identity);
+            key_names.contains(&(compartment, name))
+        });
     }
     Ok(collection)
 }
 
 impl Collection {
-    /// Whether the private half of a certificate's key is there, as far as that can be told without
-    /// a password.
-    fn has_key(&self, certificate: &Certificate) -> bool {
-        let identity = [b"key ".as_slice(), &certificate.key.digest].concat();
-        self.keys.iter().any(|key| key.identity == identity)
+    fn take_certificate(
+        &mut self,
+        vault: &Vault,
+        info: &SnapshotInfo,
+        record: &StoredRecord,
+        ui: &Ui,
+    ) {
+        let shown = Shown::new(vault, record);
+        let place = format!("{}:{}", ui::escape(&info.snapshot.source), shown.place());
+        let opened = match library::open_record(vault, info, record) {
+            Ok(opened) => opened,
+            Err(error) => return ui.warn(format!("{place}: {error}")),
+        };
+        let Some(certificate) = opened.certificate() else {
+            return ui.warn(format!("{place}: a certificate that cannot be read"));
+        };
+        let handle = shown.handle.map(|handle| handle.to_string()).unwrap_or_default();
+        let warnings = record.facts.warnings.clone();
+        let (places, has_key) = (Vec::new(), false);
+        let found = self.certificates.entry(certificate.fingerprint).or_insert_with(|| Found {
+            certificate,
+            handle,
+            warnings,
+            places,
+            has_key,
+        });
+        found.places.push(place);
+    }
+
+    fn take_key(&mut self, vault: &Vault, info: &SnapshotInfo, record: StoredRecord) {
+        let shown = Shown::new(vault, &record);
+        let place = format!("{}:{}", ui::escape(&info.snapshot.source), shown.place());
+        let handle = shown.handle.map(|handle| handle.to_string()).unwrap_or_default();
+        self.key_names.insert((record.compartment, record.name));
+        let (title, warnings) = (record.facts.title, record.facts.warnings);
+        self.keys.push(Key { title, handle, warnings, place });
     }
 
     /// Whether who issued a certificate is among the others.
@@ -136,12 +156,12 @@ impl Collection {
     }
 
     fn tell(&self, found: &Found, now: i64, ui: &Ui) -> Result<()> {
-        let Found { certificate, handle, warnings, places } = found;
+        let Found { certificate, handle, warnings, places, has_key } = found;
         let ends = if certificate.not_after < now { "ended" } else { "until" };
         ui.line(format!(
             "{handle}  {}  {ends} {}  {}",
             ui::escape(&certificate.title),
-            day(certificate.not_after),
+            ui::day(certificate.not_after),
             certificate.key,
         ))?;
         let line = |name: &str, text: &str| ui.line(format!("  {name:11} {}", ui::escape(text)));
@@ -155,11 +175,11 @@ impl Collection {
             (false, false) => format!("{} (not in the vault)", certificate.issuer),
         };
         line("issued by", &issuer)?;
-        line("since", &day(certificate.not_before))?;
+        line("since", &ui::day(certificate.not_before))?;
         line("SHA-256", &fingerprint(certificate))?;
-        line("key", if self.has_key(certificate) { "here" } else { "not seen" })?;
+        line("key", if *has_key { "here" } else { "not seen" })?;
         for place in places {
-            line("in", place)?;
+            ui.line(format!("  {:11} {place}", "in"))?;
         }
         for warning in warnings {
             line("weak", warning)?;
@@ -168,7 +188,7 @@ impl Collection {
     }
 
     fn document(&self, found: &Found, now: i64) -> Value {
-        let Found { certificate, handle, warnings, places } = found;
+        let Found { certificate, handle, warnings, places, has_key } = found;
         json!({
             "handle": handle,
             "title": certificate.title,
@@ -181,7 +201,7 @@ impl Collection {
             "not_after": moment(certificate.not_after),
             "ended": certificate.not_after < now,
             "key": certificate.key.to_string(),
-            "key_here": self.has_key(certificate),
+            "key_here": has_key,
             "signature": certificate.signature,
             "sha256": fingerprint(certificate),
             "is_ca": certificate.is_ca,
@@ -194,9 +214,9 @@ impl Collection {
 impl Key {
     fn tell(&self, ui: &Ui) -> Result<()> {
         ui.line(format!("{}  {}", self.handle, ui::escape(&self.title)))?;
-        ui.line(format!("  {:11} {}", "in", ui::escape(&self.place)))?;
+        ui.line(format!("  {:11} {}", "in", self.place))?;
         for warning in &self.warnings {
-            ui.line(format!("  {:11} {warning}", "weak"))?;
+            ui.line(format!("  {:11} {}", "weak", ui::escape(warning)))?;
         }
         Ok(())
     }
@@ -215,10 +235,6 @@ fn fingerprint(certificate: &Certificate) -> String {
     let pairs: Vec<String> =
         certificate.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
     pairs.join(":")
-}
-
-fn day(seconds: i64) -> String {
-    moment(seconds).map_or_else(|| "?".to_owned(), |text| text.chars().take(10).collect())
 }
 
 fn moment(seconds: i64) -> Option<String> {

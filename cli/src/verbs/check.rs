@@ -62,6 +62,7 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
             "bytes": report.bytes,
             "snapshots": report.snapshots,
             "items": report.items,
+            "records": report.records,
             "knows_head": knows_head,
             "read_data": verb.read_data,
             "keyless": verb.keyless,
@@ -92,6 +93,9 @@ fn tell(ui: &Ui, verb: &Check, report: &Report, knows_head: Option<bool>) -> Res
     if !verb.keyless {
         parts.push(ui::count(report.snapshots, "snapshot"));
         parts.push(ui::count(report.items, "item"));
+        if report.records > 0 {
+            parts.push(ui::count(report.records, "record"));
+        }
     }
     ui.summary(format!("checked {}", parts.join(", ")))?;
     if let Some(left_out) = &report.left_out {

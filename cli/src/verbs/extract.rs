@@ -12,9 +12,11 @@ use vault::vault::{
 };
 
 use super::snapshots::totals;
+use super::take;
 use crate::args::{Args, Cat, Extract, Overwrite};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
+use crate::record_names::{self, Meant};
 use crate::session::{self, Purpose};
 use crate::ui::{self, Content, Ui};
 
@@ -23,19 +25,19 @@ pub(crate) fn cat(args: &Args, verb: &Cat, ui: &Ui) -> Result<Code> {
     one(&session.vault, &verb.item, verb.reveal, ui)
 }
 
-/// Writes one file to standard output.
+/// Writes one file or record to standard output.
 fn one(vault: &Vault, text: &OsStr, reveal: bool, ui: &Ui) -> Result<Code> {
-    let found = names::resolve(vault, text)?;
-    let Some(item) = found.item else {
-        return Err(Failure::usage("this is a whole snapshot").hint("icvault extract … -o DIR"));
+    let (info, item) = match record_names::resolve(vault, text)? {
+        Meant::Item(info, item) => (info, item),
+        Meant::Record(info, record) => return take::cat(vault, info, record, reveal, ui),
+        Meant::Snapshot(_) => {
+            let failure = Failure::usage("this is a whole snapshot");
+            return Err(failure.hint("icvault extract … -o DIR"));
+        }
     };
-    if item.compartment == Compartment::Sealed && ui::is_terminal() && !reveal {
-        let failure =
-            Failure::new(Code::Failed, "a sealed item is not shown on a terminal unasked");
-        return Err(failure.hint("--reveal, or send it to a file or a program"));
-    }
+    take::refuse_terminal(item.compartment == Compartment::Sealed, reveal)?;
     let mut content = Content::new(ui);
-    let done = library::cat(vault, &found.info, &item, &mut content);
+    let done = library::cat(vault, &info, &item, &mut content);
     match content.stopped {
         Some(failure) => Err(failure),
         None => Ok(done.map(|()| Code::Done)?),
@@ -50,11 +52,14 @@ struct Part {
 }
 
 pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
+    let session = session::open(args, ui, Purpose::Read)?;
+    let vault = &session.vault;
+    if let Some(records) = take::records(vault, verb)? {
+        return take::write(vault, verb, &records, ui);
+    }
     if verb.output.as_os_str() == "-" && verb.item.len() != 1 {
         return Err(Failure::usage("-o - takes one file").hint("icvault extract ITEM -o -"));
     }
-    let session = session::open(args, ui, Purpose::Read)?;
-    let vault = &session.vault;
     if verb.output.as_os_str() == "-" && verb.dry_run {
         return Err(Failure::usage("-o - writes one file, which --dry-run does not")
             .hint("icvault list ITEM"));

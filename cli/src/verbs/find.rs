@@ -1,12 +1,14 @@
 //! `find`: items of all snapshots by name, date and kind.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use vault::keys::Compartment;
 use vault::vault::{
-    Found, FoundItem, FoundType, Query, SnapshotInfo, Version, Whereabouts, search,
+    Found, FoundItem, FoundRecord, FoundRecords, FoundType, Query, RecordVersion, SnapshotInfo,
+    Whereabouts, search, search_records,
 };
 
 use super::list::document;
+use super::records::Shown;
 use crate::args::{Args, Find, Type};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
@@ -26,29 +28,41 @@ pub(crate) fn find(args: &Args, verb: &Find, ui: &Ui) -> Result<Code> {
     {
         return Err(Failure::new(Code::NotFound, format!("no snapshot of source {source}")));
     }
-    let found = search(vault, &snapshots, &query)?;
-    for error in &found.lost {
+    let wants =
+        |record: bool| verb.item_type.is_none_or(|wanted| matches!(wanted, Type::Record) == record);
+    let found = if wants(false) { search(vault, &snapshots, &query)? } else { Found::default() };
+    let records = match wants(true) {
+        true => search_records(vault, &snapshots, &query)?,
+        false => FoundRecords::default(),
+    };
+    let lost: Vec<_> = found.lost.iter().chain(&records.lost).collect();
+    for error in &lost {
         ui.warn(format!("a part of a snapshot is lost, and was not looked at: {error}"));
     }
-    if !found.lost.is_empty() {
+    if !lost.is_empty() {
         ui.hint("icvault check says how much");
     }
     if verb.json {
-        print_json(ui, verb, &snapshots, &found)?;
+        print_json(ui, verb, &snapshots, &found, &records)?;
     } else {
+        records.records.iter().try_for_each(|one| print_record(ui, verb, &snapshots, one))?;
         found.items.iter().try_for_each(|item| print(ui, verb, &snapshots, item))?;
     }
     let locked = !vault.role().reads(Compartment::Sealed)
         && snapshots.iter().any(|info| info.snapshot.sealed.is_some());
-    if found.items.is_empty() && found.lost.is_empty() {
+    if found.items.is_empty() && records.records.is_empty() && lost.is_empty() {
         let failure = Failure::new(Code::NotFound, "nothing found");
         return Err(match locked {
             true => failure.hint("it may be among the sealed items: use the full passphrase"),
             false => failure.hint("fewer terms find more; icvault list shows what there is"),
         });
     }
-    let gone = found.items.iter().filter(|item| item.is_gone).count();
-    let mut tally = format!("{} found", ui::count(found.items.len() as u64, "item"));
+    let gone = found.items.iter().filter(|item| item.is_gone).count()
+        + records.records.iter().filter(|record| record.is_gone).count();
+    let counts = [(records.records.len(), "record"), (found.items.len(), "item")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, thing)| ui::count(count as u64, thing)).collect();
+    let mut tally = format!("{} found", counts.join(" and "));
     if gone > 0 {
         tally.push_str(&format!(", {gone} of them gone from the newest snapshot"));
     }
@@ -56,7 +70,7 @@ pub(crate) fn find(args: &Args, verb: &Find, ui: &Ui) -> Result<Code> {
         tally.push_str("; sealed items were not looked at (use the full passphrase)");
     }
     ui.tally(tally);
-    Ok(if found.lost.is_empty() { Code::Done } else { Code::Damaged })
+    Ok(if lost.is_empty() { Code::Done } else { Code::Damaged })
 }
 
 fn query(verb: &Find) -> Result<Query> {
@@ -64,11 +78,12 @@ fn query(verb: &Find) -> Result<Query> {
     let query = Query {
         terms: verb.term.clone(),
         kind: verb.kind.clone(),
-        item_type: verb.item_type.map(|item_type| match item_type {
-            Type::File => FoundType::File,
-            Type::Folder => FoundType::Folder,
-            Type::Link => FoundType::Link,
-            Type::Missing => FoundType::Missing,
+        item_type: verb.item_type.and_then(|item_type| match item_type {
+            Type::File => Some(FoundType::File),
+            Type::Folder => Some(FoundType::Folder),
+            Type::Link => Some(FoundType::Link),
+            Type::Missing => Some(FoundType::Missing),
+            Type::Record => None,
         }),
         source: verb.source.clone(),
         since,
@@ -77,7 +92,7 @@ fn query(verb: &Find) -> Result<Query> {
         handle: None,
     };
     let has_filter = query.kind.is_some()
-        || query.item_type.is_some()
+        || verb.item_type.is_some()
         || query.source.is_some()
         || verb.within.is_some()
         || since.is_some()
@@ -90,16 +105,13 @@ fn query(verb: &Find) -> Result<Query> {
 }
 
 /// The versions that are shown.
-fn shown<'i>(verb: &Find, item: &'i FoundItem) -> &'i [Version] {
-    let count = if verb.all_versions { item.versions.len() } else { 1 };
-    item.versions.get(..count).unwrap_or_default()
+fn shown_of<'v, V>(verb: &Find, versions: &'v [V]) -> &'v [V] {
+    let count = if verb.all_versions { versions.len() } else { 1 };
+    versions.get(..count).unwrap_or_default()
 }
 
 fn print(ui: &Ui, verb: &Find, snapshots: &[SnapshotInfo], item: &FoundItem) -> Result<()> {
-    let time = |place: usize| {
-        snapshots.get(place).map_or_else(|| "?".to_owned(), |info| ui::moment(info.time))
-    };
-    for version in shown(verb, item) {
+    for version in shown_of(verb, &item.versions) {
         // Of several versions each is named so that it can be taken out.
         let snapshot = match (verb.all_versions, snapshots.get(version.last)) {
             (true, Some(info)) => super::short(info.id),
@@ -125,36 +137,116 @@ fn print(ui: &Ui, verb: &Find, snapshots: &[SnapshotInfo], item: &FoundItem) -> 
             line.push_str(" (sealed)");
         }
         ui.line(line)?;
-        let (first, last) = match verb.all_versions {
-            true => (version.first, version.last),
-            false => (item.first, item.last),
-        };
-        let mut seen = format!("           seen {}", time(first));
-        if last != first {
-            seen.push_str(&format!(" to {}", time(last)));
-        }
-        if !verb.all_versions && item.versions_total > 1 {
-            seen.push_str(&format!(", {} versions", item.versions_total));
-        }
-        if item.is_gone {
-            seen.push_str(", gone");
-        }
-        ui.line(seen)?;
+        let seen = Seen::of_item(item);
+        ui.line(seen.of(verb, version.first, version.last).line(snapshots))?;
     }
     Ok(())
 }
 
-fn print_json(ui: &Ui, verb: &Find, snapshots: &[SnapshotInfo], found: &Found) -> Result<()> {
+fn print_record(
+    ui: &Ui,
+    verb: &Find,
+    snapshots: &[SnapshotInfo],
+    record: &FoundRecord,
+) -> Result<()> {
+    for version in shown_of(verb, &record.versions) {
+        let snapshot = match (verb.all_versions, snapshots.get(version.last)) {
+            (true, Some(info)) => super::short(info.id),
+            _ => record.source.clone(),
+        };
+        ui.line(shown_record(record, version).line(&snapshot))?;
+        let seen = Seen::of_record(record).of(verb, version.first, version.last);
+        ui.line(seen.line(snapshots))?;
+    }
+    Ok(())
+}
+
+fn shown_record<'r>(record: &FoundRecord, version: &'r RecordVersion) -> Shown<'r> {
+    Shown {
+        handle: record.handle,
+        compartment: record.compartment,
+        facts: &version.facts,
+        place: version.place.as_ref(),
+    }
+}
+
+/// In which snapshots something is.
+struct Seen {
+    first: usize,
+    last: usize,
+    versions: usize,
+    is_gone: bool,
+}
+
+impl Seen {
+    fn of_item(item: &FoundItem) -> Self {
+        let FoundItem { first, last, versions_total, is_gone, .. } = *item;
+        Self { first, last, versions: versions_total, is_gone }
+    }
+
+    fn of_record(record: &FoundRecord) -> Self {
+        let FoundRecord { first, last, versions_total, is_gone, .. } = *record;
+        Self { first, last, versions: versions_total, is_gone }
+    }
+
+    /// Of a version alone, where each is told.
+    fn of(self, verb: &Find, first: usize, last: usize) -> Self {
+        match verb.all_versions {
+            true => Self { first, last, versions: 1, ..self },
+            false => self,
+        }
+    }
+
+    fn line(&self, snapshots: &[SnapshotInfo]) -> String {
+        let time = |place: usize| {
+            snapshots.get(place).map_or_else(|| "?".to_owned(), |info| ui::moment(info.time))
+        };
+        let mut line = format!("           seen {}", time(self.first));
+        if self.last != self.first {
+            line.push_str(&format!(" to {}", time(self.last)));
+        }
+        if self.versions > 1 {
+            line.push_str(&format!(", {} versions", self.versions));
+        }
+        if self.is_gone {
+            line.push_str(", gone");
+        }
+        line
+    }
+
+    fn set(&self, document: &mut Map<String, Value>, versions: usize, snapshots: &[SnapshotInfo]) {
+        let time =
+            |place: usize| json!(snapshots.get(place).and_then(|info| ui::rfc3339(info.time)));
+        let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
+        set("first_seen", time(self.first));
+        set("last_seen", time(self.last));
+        set("versions", json!(versions));
+        set("gone", json!(self.is_gone));
+    }
+}
+
+fn print_json(
+    ui: &Ui,
+    verb: &Find,
+    snapshots: &[SnapshotInfo],
+    found: &Found,
+    records: &FoundRecords,
+) -> Result<()> {
     let mut array = ui.json_array();
-    for item in &found.items {
-        for version in shown(verb, item) {
+    for record in &records.records {
+        for version in shown_of(verb, &record.versions) {
             let Some(info) = snapshots.get(version.last) else { continue };
-            let (first, last) = match verb.all_versions {
-                true => (version.first, version.last),
-                false => (item.first, item.last),
-            };
-            let time =
-                |place: usize| json!(snapshots.get(place).and_then(|info| ui::rfc3339(info.time)));
+            let mut document = shown_record(record, version).document(info);
+            let seen = Seen::of_record(record).of(verb, version.first, version.last);
+            if let Some(document) = document.as_object_mut() {
+                seen.set(document, record.versions_total, snapshots);
+            }
+            array.push(&document)?;
+        }
+    }
+    for item in &found.items {
+        for version in shown_of(verb, &item.versions) {
+            let Some(info) = snapshots.get(version.last) else { continue };
             let mut document = document(
                 info,
                 &item.path,
@@ -163,11 +255,9 @@ fn print_json(ui: &Ui, verb: &Find, snapshots: &[SnapshotInfo], found: &Found) -
                 version.whereabouts.as_ref(),
                 item.handle,
             );
-            let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
-            set("first_seen", time(first));
-            set("last_seen", time(last));
-            set("versions", json!(item.versions_total));
-            set("gone", json!(item.is_gone));
+            let seen = Seen::of_item(item);
+            let seen = seen.of(verb, version.first, version.last);
+            seen.set(&mut document, item.versions_total, snapshots);
             array.push(&Value::Object(document))?;
         }
     }

@@ -10,7 +10,7 @@ use vault::vault::{
     Whereabouts, Xattrs,
 };
 
-use super::show;
+use super::records;
 use crate::args::{Args, List, Sort};
 use crate::errors::{Code, Result};
 use crate::names;
@@ -27,6 +27,9 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
             vec![(found.info, found.item.map(|item| item.path))]
         }
     };
+    if verb.records {
+        return records::list(vault, verb, &chosen, ui);
+    }
     let array = verb.json.then(|| ui.json_array());
     let mut lister = Lister {
         verb,
@@ -52,9 +55,7 @@ pub(crate) fn list(args: &Args, verb: &List, ui: &Ui) -> Result<Code> {
     if let Some(array) = lister.array.take() {
         array.finish()?;
     }
-    if verb.records {
-        ui.tally(ui::count(lister.counts.records, "record"));
-    } else if !verb.null {
+    if !verb.null {
         ui.tally(lister.counts.in_words());
     }
     if lister.locked > 0 {
@@ -103,7 +104,6 @@ struct Counts {
     links: u64,
     missing: u64,
     bytes: u64,
-    records: u64,
 }
 
 impl Counts {
@@ -222,12 +222,6 @@ impl Lister<'_> {
     }
 
     fn tell(&mut self, info: &SnapshotInfo, item: &Item) -> Result<()> {
-        if self.verb.records {
-            let (vault, ui) = (self.vault, self.ui);
-            let records = show::list_records(vault, info, item, &mut self.array, ui)?;
-            self.counts.records = self.counts.records.saturating_add(records);
-            return Ok(());
-        }
         self.counts.take(&item.facts);
         let handle = self.vault.handle(&info.snapshot.source, item.compartment, &item.path);
         if let Some(array) = &mut self.array {

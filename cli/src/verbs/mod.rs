@@ -12,8 +12,10 @@ mod init;
 mod key;
 mod list;
 mod manual;
+mod records;
 mod show;
 mod snapshots;
+mod take;
 mod tour;
 
 use std::path::Path;

@@ -68,12 +68,17 @@ impl Format {
         }
     }
 
-    /// The bytes of a record at [`Locator::Derived`](super::Locator); none if there is no such
-    /// record.
-    pub fn derive(self, content: &[u8], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
+    /// `password` may be needed to open; none if there is no such record.
+    pub fn derive(
+        self,
+        content: &[u8],
+        how: &[u8],
+        password: Option<&str>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
             Self::Logins => None,
-            Self::Certificates => certificates::extract(content, how),
+            Self::Certificates => certificates::extract(content, how, password),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Record {
     pub essence: Zeroizing<Vec<u8>>,
     /// What a person should know of it.
     pub warnings: Vec<&'static str>,
+    /// Whether there is more in it than can be told without its password.
+    pub is_closed: bool,
     /// Where in the content it is.
     pub locator: Locator,
 }
@@ -55,6 +57,21 @@ pub enum Quality {
     Titled = 2,
     /// All of it: another one after any change.
     Whole = 3,
+}
+
+impl Quality {
+    /// Every rung, the best first.
+    pub const ALL: [Self; 4] = [Self::Id, Self::Fields, Self::Titled, Self::Whole];
+
+    /// Its name in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Fields => "fields",
+            Self::Titled => "title",
+            Self::Whole => "whole",
+        }
+    }
 }
 
 /// Where in its content a record is.

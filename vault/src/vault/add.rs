@@ -6,11 +6,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use zeroize::Zeroizing;
+
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
 use super::objects::{Plain, pack_ids};
+use super::passwords::{AskPassword, Passwords};
 use super::pipeline::{self, Outcome};
+use super::recorder::Recorder;
 use super::source::{Message, Messages, Source};
 use super::stage::{Earlier, Fresh, Known, Stage, prefix};
 use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
@@ -22,7 +26,7 @@ use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
 use crate::keys::Compartment;
-use crate::kinds::{self, Kind, Recognised};
+use crate::kinds::{self, Kind, Locator, Recognised, Sheets};
 use crate::pack::{self, Class};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Strength};
@@ -70,6 +74,8 @@ pub struct AddOptions {
     pub exclude: Vec<PathBuf>,
     /// What is left out by its name or path, and not told of.
     pub leave_out: Globs,
+    /// Who is asked for the passwords of PKCS#12 stores, which are kept beside them.
+    pub passwords: AskPassword,
 }
 
 impl Seal {
@@ -117,6 +123,14 @@ pub struct Summary {
     pub doubted: Vec<(ItemPath, &'static str)>,
     /// Bytes of content.
     pub bytes_read: u64,
+    /// How many records there are, by compartment and kind.
+    pub records: BTreeMap<(Compartment, Kind), u64>,
+    /// What of a file is in no record though it could be, with the reason.
+    pub untold: Vec<(ItemPath, &'static str)>,
+    /// PKCS#12 stores with their password kept beside them, and those without.
+    pub stores_opened: Vec<ItemPath>,
+    /// PKCS#12 stores of which nobody gave the password.
+    pub stores_closed: Vec<ItemPath>,
 }
 
 /// The files of one kind.
@@ -187,7 +201,7 @@ pub fn add_archive(
     let archive = TarReader::open(archive)?;
     prepare(vault, options)?;
     progress.phase(Phase::Storing, None);
-    let run = |source: Source| source.run_archive(archive);
+    let run = |source: Source<'_>| source.run_archive(archive);
     let held = Some(Held::default());
     let (staged, outcome, mut shelf) = store_content(vault, options, progress, held, run)?;
     if outcome.discarded > 0 {
@@ -265,6 +279,8 @@ struct Shelved {
 struct Staged {
     general: [Reference; 2],
     sealed: Option<[Reference; 2]>,
+    records_general: Option<[Reference; 2]>,
+    records_sealed: Option<[Reference; 2]>,
     reused: BTreeSet<crate::id::PackTag>,
     earlier_packs: BTreeMap<crate::id::PackTag, PackId>,
     summary: Summary,
@@ -276,15 +292,16 @@ fn store_content(
     options: &AddOptions,
     progress: &dyn Progress,
     held: Option<Held>,
-    run: impl FnOnce(Source) + Send,
+    run: impl FnOnce(Source<'_>) + Send,
 ) -> Result<(Staged, Outcome, Shelf)> {
     let mut known = Known::default();
     let shelf = load_shelf(vault, &mut known)?;
     let (earlier, earlier_packs) = load_earlier(vault, &options.source)?;
+    let passwords = Passwords::of_earlier(vault, &options.source, &options.passwords);
     let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
     let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
     let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
-        let (source, messages) = Source::new(general, sealed, options.seal);
+        let (source, messages) = Source::new(general, sealed, options.seal, &passwords);
         thread::scope(|scope| {
             scope.spawn(move || run(source));
             let stage = Stage::new(feed, &vault.keys, &vault.random, known, earlier);
@@ -421,6 +438,8 @@ struct Adder<'a> {
     messages: Messages,
     general: Halves,
     sealed: Halves,
+    records_general: Recorder,
+    records_sealed: Recorder,
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
@@ -436,6 +455,10 @@ struct FileSoFar {
     list: ListBuilder,
     length: u64,
     fresh_before: Fresh,
+    sheets: Sheets,
+    /// The chunks so far, of a file with records.
+    rows: Vec<Row>,
+    password: Option<Zeroizing<String>>,
 }
 
 /// The two trees of a compartment being built.
@@ -478,6 +501,8 @@ impl<'a> Adder<'a> {
             messages,
             general: halves(Compartment::General),
             sealed: halves(Compartment::Sealed),
+            records_general: Recorder::new(bundle, Compartment::General),
+            records_sealed: Recorder::new(bundle, Compartment::Sealed),
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
@@ -496,10 +521,24 @@ impl<'a> Adder<'a> {
             Message::File(entry, recognised, compartment) => {
                 self.leave_folders(&entry.path)?;
                 let list = ListBuilder::new(compartment == Compartment::Sealed);
-                let fresh_before = self.stage.fresh;
-                let file =
-                    FileSoFar { entry, recognised, compartment, list, length: 0, fresh_before };
-                self.file = Some(file);
+                self.file = Some(FileSoFar {
+                    entry,
+                    recognised,
+                    compartment,
+                    list,
+                    length: 0,
+                    fresh_before: self.stage.fresh,
+                    sheets: Sheets::default(),
+                    rows: Vec::new(),
+                    password: None,
+                });
+                Ok(())
+            }
+            Message::Records(sheets, password) => {
+                if let Some(file) = &mut self.file {
+                    file.sheets = sheets;
+                    file.password = password;
+                }
                 Ok(())
             }
             Message::Chunks(bytes, ends) => self.take_chunks(bytes, &ends),
@@ -600,6 +639,9 @@ impl<'a> Adder<'a> {
             let dense = file.recognised.dense;
             let reference = stage.put(compartment, ChunkType::Data, dense, chunk)?;
             let row = Row { reference, length: chunk.len() as u64 };
+            if !file.sheets.sheets.is_empty() {
+                file.rows.push(row);
+            }
             file.list
                 .push(row, &mut |list| stage.put(compartment, ChunkType::List, false, list))?;
         }
@@ -626,14 +668,55 @@ impl<'a> Adder<'a> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
+        let password = file.password.map(|text| self.store_beside(compartment, text.as_bytes()));
         let facts = Facts {
             content,
             length: file.length,
+            password: password.transpose()?,
             ..facts(&file.entry, ItemType::File, kind.as_str())
         };
+        let is_opened = facts.password.is_some();
+        let path = &file.entry.path;
+        self.take_records(path, compartment, file.sheets, &file.rows, is_opened)?;
         self.tell_xattrs_lost(&file.entry);
         self.push(compartment, &file.entry, facts, Some(count))?;
         self.progress.item();
+        Ok(())
+    }
+
+    /// Takes the records of a file that ended.
+    fn take_records(
+        &mut self,
+        path: &ItemPath,
+        compartment: Compartment,
+        Sheets { sheets, notes }: Sheets,
+        rows: &[Row],
+        is_opened: bool,
+    ) -> Result<()> {
+        let Self { stage, records_general, records_sealed, summary, held, .. } = self;
+        if held.as_ref().is_some_and(|held| held.ready(path).is_some()) {
+            // It takes the place of one that came before.
+            records_general.forget(path);
+            records_sealed.forget(path);
+        }
+        summary.untold.extend(notes.into_iter().map(|note| (path.clone(), note)));
+        let mut is_store = false;
+        for record in sheets.iter().flat_map(|sheet| &sheet.records) {
+            // One that another file brings cannot be opened by itself.
+            is_store |= record.is_closed && matches!(record.locator, Locator::Bytes(_));
+            *summary.records.entry((compartment, record.kind)).or_default() += 1;
+        }
+        if is_opened {
+            summary.stores_opened.push(path.clone());
+        } else if is_store {
+            summary.stores_closed.push(path.clone());
+        }
+        let recorder = match compartment {
+            Compartment::Sealed => records_sealed,
+            Compartment::Index | Compartment::General => records_general,
+        };
+        let left_out = recorder.take(path, sheets, rows, stage)?;
+        summary.untold.extend(left_out.map(|note| (path.clone(), note)));
         Ok(())
     }
 
@@ -771,16 +854,19 @@ impl<'a> Adder<'a> {
         if encoded.len() <= format::XATTRS_INLINE {
             return Ok(Xattrs::Inline(xattrs));
         }
+        Ok(Xattrs::Stored(self.store_beside(compartment, &encoded)?))
+    }
+
+    /// Stores bytes that belong to an item and are not its content.
+    fn store_beside(&mut self, compartment: Compartment, bytes: &[u8]) -> Result<Content> {
         let stage = &mut self.stage;
         let mut list = ListBuilder::new(compartment == Compartment::Sealed);
-        for chunk in encoded.chunks(format::CUT_MAX) {
+        for chunk in bytes.chunks(format::CUT_MAX) {
             let reference = stage.put(compartment, ChunkType::Data, false, chunk)?;
             let row = Row { reference, length: chunk.len() as u64 };
             list.push(row, &mut |list| stage.put(compartment, ChunkType::List, false, list))?;
         }
-        let content =
-            list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))?;
-        Ok(Xattrs::Stored(content))
+        list.finish(&mut |list| stage.put(compartment, ChunkType::List, false, list))
     }
 
     /// Puts what was held into the trees.
@@ -813,8 +899,18 @@ impl<'a> Adder<'a> {
             true => None,
             false => Some(self.sealed.finish(&mut self.stage)?),
         };
-        let reused = std::mem::take(&mut self.stage.reused);
-        Ok(Staged { general, sealed, reused, earlier_packs, summary: self.summary, bytes_new })
+        let records_general = self.records_general.finish(&mut self.stage)?;
+        let records_sealed = self.records_sealed.finish(&mut self.stage)?;
+        Ok(Staged {
+            general,
+            sealed,
+            records_general,
+            records_sealed,
+            reused: std::mem::take(&mut self.stage.reused),
+            earlier_packs,
+            summary: self.summary,
+            bytes_new,
+        })
     }
 }
 
@@ -836,6 +932,7 @@ fn facts(entry: &Entry, item_type: ItemType, kind: &str) -> Facts {
         link: entry.link.clone(),
         state: State::Present,
         content: Content::default(),
+        password: None,
         xattrs: Xattrs::default(),
     }
 }
@@ -850,14 +947,17 @@ fn commit(
     packs_discarded: u64,
 ) -> Result<Added> {
     vault.store.barrier()?;
-    let general =
-        [locate(&outcome, shelf, staged.general[0]), locate(&outcome, shelf, staged.general[1])];
+    let mut located = |[facts, whereabouts]: [Reference; 2]| Trees {
+        facts: locate(&outcome, shelf, facts),
+        whereabouts: locate(&outcome, shelf, whereabouts),
+    };
+    let general = located(staged.general);
+    let records = staged.records_general.map(&mut located);
     let bytes_tables = write_tables(vault, &mut outcome, shelf)?;
     let strength = vault.store.barrier()?;
     let mut packs = std::mem::take(&mut outcome.sealed);
     packs.extend(staged.earlier_packs.iter().filter(|(tag, _)| staged.reused.contains(tag)));
-    let [facts, whereabouts] = general;
-    let sealed = staged.sealed.map(|[facts, whereabouts]| {
+    let sealed = staged.sealed.map(|items| {
         let root = |reference: Reference| {
             let pack = reference.tag.and_then(|tag| packs.get(&tag).copied());
             Root {
@@ -867,8 +967,12 @@ fn commit(
                 frame_length: 0,
             }
         };
-        let trees = Trees { facts: root(facts), whereabouts: root(whereabouts) };
-        Sealed { trees, packs: packs.clone() }
+        let trees = |[facts, whereabouts]: [Reference; 2]| Trees {
+            facts: root(facts),
+            whereabouts: root(whereabouts),
+        };
+        let records = staged.records_sealed.map(trees);
+        Sealed { trees: trees(items), records, packs: packs.clone() }
     });
     vault.refresh()?;
     let summary = staged.summary;
@@ -889,7 +993,8 @@ fn commit(
         sealed,
         source: options.source.clone(),
         tables: tables_in_effect(vault, &shelf.trusted)?,
-        general: Trees { facts, whereabouts },
+        general,
+        records,
     };
     let id = vault.append(Record::Snapshot(Box::new(snapshot)), options.time)?;
     let number = super::chain_names(vault.store.as_ref())?

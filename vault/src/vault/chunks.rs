@@ -1,6 +1,7 @@
 //! Reading chunks: from a reference to verified bytes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Vault;
@@ -74,9 +75,11 @@ impl<'v> Chunks<'v> {
                 self.hints.insert(root.reference.id, root.hint());
             }
         };
-        roots(&snapshot.general);
+        for compartment in [Compartment::General, Compartment::Sealed] {
+            snapshot.items_in(compartment).map(&mut roots);
+            snapshot.records_in(compartment).map(&mut roots);
+        }
         if let Some(sealed) = &snapshot.sealed {
-            roots(&sealed.trees);
             self.sealed_packs.extend(&sealed.packs);
         }
     }
@@ -112,6 +115,45 @@ impl<'v> Chunks<'v> {
             if kind == ChunkType::Data {
                 each(self.read(&row.reference, kind, Some(row.length))?.get())?;
             }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the bytes of a content in a range, one part after the other. What lies before
+    /// and behind it is not read.
+    pub fn range(
+        &mut self,
+        content: &Content,
+        range: Range<u64>,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
+        let mut stack = vec![(content.depth, content.rows.clone().into_iter())];
+        let mut at = 0_u64;
+        while let Some((depth, rows)) = stack.last_mut() {
+            let depth = *depth;
+            let Some(row) = rows.next() else {
+                stack.pop();
+                continue;
+            };
+            let end = at.saturating_add(row.length);
+            if at >= range.end {
+                break;
+            }
+            if end <= range.start {
+                at = end;
+                continue;
+            }
+            if let Some(below) = depth.checked_sub(1) {
+                stack.push((below, self.list(&row, below)?.into_iter()));
+                continue;
+            }
+            let bytes = self.read(&row.reference, ChunkType::Data, Some(row.length))?;
+            let within = |place: u64| {
+                usize::try_from(place.clamp(at, end).saturating_sub(at)).unwrap_or(usize::MAX)
+            };
+            let (from, to) = (within(range.start), within(range.end));
+            each(bytes.get().get(from..to).unwrap_or_default());
+            at = end;
         }
         Ok(())
     }

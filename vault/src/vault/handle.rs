@@ -6,7 +6,6 @@ use super::Vault;
 use crate::files::ItemPath;
 use crate::id::{self, MacKey};
 use crate::keys::Compartment;
-use crate::kinds::{Identity, Record};
 
 /// What a handle of an item begins with.
 const ITEM: u8 = b'i';
@@ -32,17 +31,13 @@ impl Handle {
         Self::of(ITEM, &key.mac(&[source.as_bytes(), &[0], path]))
     }
 
-    /// The handle under the compartment's key of a record. No source is an empty text, so that none
-    /// of an item is made of the same bytes.
-    pub(super) fn of_record(key: &MacKey, record: &Record) -> Self {
-        let Identity { quality, bytes } = &record.identity;
-        let rung = [*quality as u8];
-        let kind = record.kind.as_str().as_bytes();
-        Self::of(RECORD, &key.mac(&[&[0], kind, &[0], &rung, bytes]))
+    /// The handle of a record that is made of these bytes, at least five.
+    pub(super) fn of_record(bytes: &[u8]) -> Self {
+        Self::of(RECORD, bytes)
     }
 
-    fn of(letter: u8, mac: &[u8; 32]) -> Self {
-        let letters = id::letters(mac);
+    fn of(letter: u8, bytes: &[u8]) -> Self {
+        let letters = id::letters(bytes);
         let mut digits = [b'0'; DIGITS];
         digits.iter_mut().zip(letters.bytes()).for_each(|(digit, letter)| {
             *digit = letter.to_ascii_lowercase();
@@ -91,6 +86,11 @@ impl HandlePrefix {
     /// Whether the handle begins like this.
     pub fn fits(&self, handle: Handle) -> bool {
         self.letter == handle.letter && handle.digits.starts_with(self.digits.as_bytes())
+    }
+
+    /// The five bytes that the first such handle stands for.
+    pub(super) fn first_bytes(&self) -> [u8; 5] {
+        id::unletters(&self.digits)
     }
 
     /// Whether a record is meant, and not an item.

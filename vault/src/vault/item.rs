@@ -58,6 +58,8 @@ pub struct Facts {
     pub state: State,
     /// The content.
     pub content: Content,
+    /// The password that opens the file, where it was given one to keep beside it.
+    pub password: Option<Content>,
     /// The extended attributes that last.
     pub xattrs: Xattrs,
 }
@@ -102,6 +104,8 @@ struct WireFacts {
     mode: u32,
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     points_to: Option<ByteBuf>,
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    password: Option<WireContent>,
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     state: u8,
     #[serde(rename = "t")]
@@ -127,7 +131,7 @@ struct WireWhereabouts {
 type WireXattrs = Vec<(ByteBuf, ByteBuf)>;
 
 /// Depth and rows.
-type WireContent = (u8, Vec<WireRow>);
+pub(super) type WireContent = (u8, Vec<WireRow>);
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(number: &u8) -> bool {
@@ -145,6 +149,7 @@ impl Facts {
             length: self.length,
             mode: self.mode & 0o7777,
             points_to: self.link.as_ref().map(|link| ByteBuf::from(link.clone())),
+            password: self.password.as_ref().map(content_to_wire),
             state: match self.state {
                 State::Present => 0,
                 State::Missing => 1,
@@ -164,6 +169,7 @@ impl Facts {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let wire: WireFacts = wire::decode(bytes, format::VALUE_MAX)?;
         let content = content(wire.depth, &wire.content)?;
+        let password = wire.password.as_ref().map(content_of_wire).transpose()?;
         let sum = content.rows.iter().try_fold(0_u64, |sum, row| sum.checked_add(row.length));
         let state = match wire.state {
             0 => State::Present,
@@ -188,6 +194,7 @@ impl Facts {
             link: wire.points_to.map(ByteBuf::into_vec),
             state,
             content,
+            password,
             xattrs: Xattrs::of_wire(wire.xattrs, wire.xattrs_stored)?,
         })
     }
@@ -224,17 +231,14 @@ impl Xattrs {
         match self {
             Self::Inline(xattrs) if xattrs.is_empty() => (None, None),
             Self::Inline(xattrs) => (Some(xattrs_to_wire(xattrs)), None),
-            Self::Stored(content) => {
-                let rows = content.rows.iter().map(WireRow::from).collect();
-                (None, Some((content.depth, rows)))
-            }
+            Self::Stored(content) => (None, Some(content_to_wire(content))),
         }
     }
 
     fn of_wire(inline: Option<WireXattrs>, stored: Option<WireContent>) -> Result<Self, Malformed> {
         match (inline, stored) {
             (inline, None) => xattrs_of_wire(inline.unwrap_or_default()).map(Self::Inline),
-            (None, Some((depth, rows))) => content(depth, &rows).map(Self::Stored),
+            (None, Some(stored)) => content_of_wire(&stored).map(Self::Stored),
             // spec N-4
             (Some(_), Some(_)) => Err(Malformed::new("extended attributes in two places", 0)),
         }
@@ -265,6 +269,14 @@ fn xattrs_of_wire(wire: WireXattrs) -> Result<files::Xattrs, Malformed> {
         return Err(Malformed::new("extended attributes without names, or not in their order", 0));
     }
     Ok(wire.into_iter().map(|(name, value)| (name.into_vec(), value.into_vec())).collect())
+}
+
+pub(super) fn content_to_wire(content: &Content) -> WireContent {
+    (content.depth, content.rows.iter().map(WireRow::from).collect())
+}
+
+pub(super) fn content_of_wire((depth, rows): &WireContent) -> Result<Content, Malformed> {
+    content(*depth, rows)
 }
 
 fn content(depth: u8, rows: &[WireRow]) -> Result<Content, Malformed> {

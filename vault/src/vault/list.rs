@@ -8,7 +8,7 @@ use crate::chunk::{Content, Reference};
 use crate::error::{Error, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
-use crate::tree::{self, Range};
+use crate::tree::{self, Lookup, Range};
 use crate::wire::Malformed;
 
 /// One item of a snapshot.
@@ -25,15 +25,17 @@ pub struct Item {
 }
 
 impl Item {
-    /// All that is stored for the item outside of the trees: its content, and extended attributes
-    /// that are too long for them.
+    /// All that is stored for the item outside of the trees: its content, the password that opens
+    /// it, and extended attributes that are too long for the trees.
     pub fn contents(&self) -> impl Iterator<Item = &Content> {
         let xattrs = |xattrs| match xattrs {
             &Xattrs::Inline(_) => None,
             Xattrs::Stored(content) => Some(content),
         };
         let volatile = self.whereabouts.as_ref().and_then(|half| xattrs(&half.xattrs));
-        [Some(&self.facts.content), xattrs(&self.facts.xattrs), volatile].into_iter().flatten()
+        let password = self.facts.password.as_ref();
+        let all = [Some(&self.facts.content), password, xattrs(&self.facts.xattrs), volatile];
+        all.into_iter().flatten()
     }
 }
 
@@ -54,9 +56,7 @@ pub struct Items<'v> {
 struct Side {
     compartment: Compartment,
     facts: Range,
-    whereabouts: Range,
-    /// The entry of `whereabouts` that was read last.
-    ahead: Option<(Vec<u8>, Vec<u8>)>,
+    whereabouts: Lookup,
     next: Option<Item>,
 }
 
@@ -67,8 +67,7 @@ pub fn list<'v>(vault: &'v Vault, info: &SnapshotInfo, from: &[u8]) -> Items<'v>
     let side = |compartment, trees: &Trees| Side {
         compartment,
         facts: Range::new(&trees.facts.reference, from),
-        whereabouts: Range::new(&trees.whereabouts.reference, from),
-        ahead: None,
+        whereabouts: Lookup::new(&trees.whereabouts.reference),
         next: None,
     };
     let mut sides = vec![side(Compartment::General, &info.snapshot.general)];
@@ -146,30 +145,11 @@ impl Side {
             return Ok(());
         }
         let Some((key, facts)) = self.facts.next(chunks)? else { return Ok(()) };
-        let whereabouts = self.whereabouts_of(chunks, &key, times_lost);
+        let whereabouts = self.whereabouts.get(chunks, &key, times_lost);
+        let whereabouts = whereabouts.and_then(|value| Whereabouts::decode(value).ok());
         let path = ItemPath::from_key(key).map_err(|_| Malformed::new("a path that is none", 0))?;
         let facts = Facts::decode(&facts)?;
         self.next = Some(Item { path, compartment: self.compartment, facts, whereabouts });
         Ok(())
-    }
-
-    /// The value of the other half for `key`; what is lost there costs no item.
-    fn whereabouts_of(
-        &mut self,
-        chunks: &mut Chunks<'_>,
-        key: &[u8],
-        times_lost: &mut Vec<Error>,
-    ) -> Option<Whereabouts> {
-        loop {
-            match &self.ahead {
-                Some((ahead, value)) if ahead == key => return Whereabouts::decode(value).ok(),
-                Some((ahead, _)) if ahead.as_slice() > key => return None,
-                _ => match self.whereabouts.next(chunks) {
-                    Ok(Some(entry)) => self.ahead = Some(entry),
-                    Ok(None) => return None,
-                    Err(error) => times_lost.push(error),
-                },
-            }
-        }
     }
 }

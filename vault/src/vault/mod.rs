@@ -12,16 +12,21 @@ mod item;
 mod likeness;
 mod list;
 mod objects;
+mod passwords;
 mod pipeline;
 mod plan;
+mod record;
+mod recorder;
 mod records;
 mod remove;
 mod scopes;
 mod search;
+mod search_records;
 mod slots;
 mod snapshots;
 mod source;
 mod stage;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -49,10 +54,15 @@ pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
+pub use passwords::{AskPassword, kept_password};
 pub use plan::plan;
-pub use records::{Records, records};
+pub use record::{Part, RecordBytes, RecordFacts, RecordName, RecordPlace};
+pub use records::{
+    OpenedRecord, StoredRecord, StoredRecords, open_record, records, records_called,
+};
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};
+pub use search_records::{FoundRecord, FoundRecords, RecordVersion, search_records};
 pub use slots::{
     NewSlot, RecoveryCode, SlotInfo, SlotLetter, Unlock, add_slot, remove_slot, replace_slot,
     slot_of, slots,

@@ -1,98 +1,262 @@
-//! The records of a file, one login or certificate each, read from its content when somebody asks.
+//! The records of a snapshot, one login or certificate each: listed, found by their handles, opened.
 
-use std::io::Cursor;
-use std::ops::Range;
+use std::ops::Range as Bytes;
 
 use zeroize::Zeroizing;
 
-use super::{Chunks, Handle, Item, ItemType, SnapshotInfo, State, Vault};
-use crate::error::{Error, Result};
+use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
+use super::{
+    Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, find, passwords,
+};
+use crate::chain::Trees;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
-use crate::kinds::{self, Field, Format, Kind, Locator, Record, Scanned};
+use crate::kinds::{self, Field, Format, Identity, Kind};
+use crate::tree::{self, Lookup, Range};
+use crate::wire::Malformed;
 
-/// The longest file that is looked into for records.
-const CONTENT_MAX: u64 = 64 << 20;
+/// The longest record that is opened, and the longest file one is derived from.
+const RECORD_MAX: u64 = 256 << 20;
 
-/// What a file holds, one by one.
-pub struct Records {
-    /// The records, in the order of the file.
-    pub records: Vec<Record>,
-    /// Why some of the file, or all of it, is in no record.
-    pub notes: Vec<&'static str>,
-    content: Zeroizing<Vec<u8>>,
-    format: Format,
-    frame: Vec<Range<u64>>,
+/// One record of a snapshot.
+#[derive(Clone, Debug)]
+pub struct StoredRecord {
+    /// What is the same for it in every export.
+    pub name: RecordName,
+    /// In which compartment.
+    pub compartment: Compartment,
+    /// What it is.
+    pub facts: RecordFacts,
+    /// Where it is; none when that half of the tree is lost.
+    pub place: Option<RecordPlace>,
 }
 
-/// Reads the records of a file; none for an item whose kind has none.
-///
-/// # Errors
-/// When the content is damaged or missing.
-pub fn records(vault: &Vault, info: &SnapshotInfo, item: &Item) -> Result<Option<Records>> {
-    let is_file = item.facts.item_type == ItemType::File && item.facts.state == State::Present;
-    let format = Kind::parse(&item.facts.kind).and_then(Format::of);
-    let Some(format) = format.filter(|_| is_file) else { return Ok(None) };
-    if item.facts.length > CONTENT_MAX {
-        let (records, notes) = (Vec::new(), vec!["longer than 64 MiB, not looked through"]);
-        let (content, frame) = (Zeroizing::default(), Vec::new());
-        return Ok(Some(Records { records, notes, content, format, frame }));
-    }
+/// Goes through the records of a snapshot, in no order a person knows.
+pub struct StoredRecords<'v> {
+    /// Reads the nodes; a caller may read content with it between two records.
+    pub chunks: Chunks<'v>,
+    sides: Vec<Side>,
+    /// Whether there may be sealed ones that this role does not read.
+    pub locked: bool,
+    /// Whether there may be sealed ones that are not in this copy of the vault, on purpose.
+    pub left_out: bool,
+    /// What went wrong with the half that says where they are; costs no record.
+    pub places_lost: Vec<Error>,
+}
+
+/// The trees of one compartment.
+struct Side {
+    compartment: Compartment,
+    facts: Range,
+    places: Lookup,
+}
+
+/// All records of a snapshot.
+pub fn records<'v>(vault: &'v Vault, info: &SnapshotInfo) -> StoredRecords<'v> {
     let mut chunks = Chunks::new(vault);
     chunks.enter(&info.snapshot);
-    // Once as large as it gets: a vector that grows would leave its old bytes behind.
-    let length = usize::try_from(item.facts.length).unwrap_or_default();
-    let mut content = Zeroizing::new(Vec::with_capacity(length));
-    chunks.for_each(&item.facts.content, &mut |bytes| {
-        content.extend_from_slice(bytes);
-        Ok(())
-    })?;
-    scan(format, content).map(Some)
+    let side = |(compartment, trees): (Compartment, &Trees)| Side {
+        compartment,
+        facts: Range::new(&trees.facts.reference, b""),
+        places: Lookup::new(&trees.whereabouts.reference),
+    };
+    let sealed = info.snapshot.sealed.as_ref();
+    let left_out = sealed.is_some_and(|sealed| vault.is_left_out(sealed));
+    let locked = sealed.is_some() && !left_out && !vault.keys().reads_sealed();
+    let sides = readable(vault, info).map(side).collect();
+    StoredRecords { chunks, sides, locked, left_out, places_lost: Vec::new() }
 }
 
-fn scan(format: Format, content: Zeroizing<Vec<u8>>) -> Result<Records> {
-    let mut records = Vec::new();
-    let scanned = format.scan(&mut Cursor::new(content.as_slice()), &mut |record| {
-        records.push(record);
-        Ok(())
-    });
-    let Scanned { frame, notes, .. } =
-        scanned.map_err(|error| Error::io("reading the records", error))?;
-    Ok(Records { records, notes, content, format, frame })
+/// The trees of records that this role can read.
+fn readable<'i>(
+    vault: &Vault,
+    info: &'i SnapshotInfo,
+) -> impl Iterator<Item = (Compartment, &'i Trees)> {
+    let sealed = info.snapshot.sealed.as_ref();
+    let reads_sealed =
+        vault.keys().reads_sealed() && sealed.is_some_and(|sealed| !vault.is_left_out(sealed));
+    [Compartment::General, Compartment::Sealed]
+        .into_iter()
+        .filter(move |&compartment| compartment == Compartment::General || reads_sealed)
+        .filter_map(|compartment| Some((compartment, info.snapshot.records_in(compartment)?)))
 }
 
-impl Records {
-    /// The bytes of a record: those it has in its file, or those derived from it.
-    pub fn bytes(&self, record: &Record) -> Option<Zeroizing<Vec<u8>>> {
-        match &record.locator {
-            Locator::Bytes(ranges) => {
-                Some(Zeroizing::new(kinds::parts(&self.content, ranges)?.concat()))
+impl StoredRecords<'_> {
+    /// The next record.
+    ///
+    /// # Errors
+    /// When a part of a tree is lost. The next call goes on behind it.
+    pub fn next_record(&mut self) -> Result<Option<StoredRecord>> {
+        while let Some(side) = self.sides.first_mut() {
+            if let Some((key, value)) = side.facts.next(&mut self.chunks)? {
+                let place = side.places.get(&mut self.chunks, &key, &mut self.places_lost);
+                return Ok(Some(StoredRecord {
+                    name: RecordName::of_key(&key)?,
+                    compartment: side.compartment,
+                    facts: RecordFacts::decode(&value)?,
+                    place: place.map(RecordPlace::decode).transpose()?,
+                }));
             }
-            Locator::Derived(how) => self.format.derive(&self.content, how),
+            self.sides.remove(0);
+        }
+        Ok(None)
+    }
+}
+
+/// The records of a snapshot whose handles begin like this, in the order of their keys. In `general`
+/// they are found in log steps; in `sealed`, where the handle is no part of the key, by asking each.
+///
+/// # Errors
+/// When a part of a tree that may have them is lost.
+pub fn records_called(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    prefix: &HandlePrefix,
+) -> Result<Vec<StoredRecord>> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let mut found = Vec::new();
+    for (compartment, trees) in readable(vault, info) {
+        let is_ordered = compartment == Compartment::General;
+        let from = if is_ordered { prefix.first_bytes().to_vec() } else { Vec::new() };
+        let mut range = Range::new(&trees.facts.reference, &from);
+        while let Some((key, value)) = range.next(&mut chunks)? {
+            let name = RecordName::of_key(&key)?;
+            let fits = vault.record_handle(compartment, &name).is_some_and(|h| prefix.fits(h));
+            if !fits && is_ordered {
+                break;
+            }
+            if fits {
+                let place = tree::get(&mut chunks, &trees.whereabouts.reference, &key)?;
+                let place = place.map(|value| RecordPlace::decode(&value)).transpose()?;
+                let facts = RecordFacts::decode(&value)?;
+                found.push(StoredRecord { name, compartment, facts, place });
+            }
         }
     }
+    Ok(found)
+}
 
-    /// What a record says, field by field.
-    pub fn fields(&self, record: &Record) -> Vec<Field> {
-        let Some(bytes) = self.bytes(record) else { return Vec::new() };
-        let frame = kinds::parts(&self.content, &self.frame).unwrap_or_default();
-        self.format.fields(&frame, &bytes)
+/// A record's bytes, and what takes them apart.
+pub struct OpenedRecord {
+    /// Its format.
+    pub format: Format,
+    /// What all records of its file need beside their own bytes.
+    pub frame: Vec<Zeroizing<Vec<u8>>>,
+    /// Its own bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// When its content is damaged or missing, when it is not in the file that it is said to be in,
+/// or when its format is one of a later version.
+pub fn open_record(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    record: &StoredRecord,
+) -> Result<OpenedRecord> {
+    let place = record.place.as_ref().ok_or_else(|| {
+        Error::new(ErrorKind::Damaged, "where this record is cannot be read")
+            .hint("another copy of the vault may have it")
+    })?;
+    let format = Format::parse(&place.format).ok_or_else(|| {
+        Error::new(ErrorKind::Newer, "a record of a format that this version does not know:")
+            .on(place.format.clone())
+            .hint("icvault cat gives the bytes of its file")
+    })?;
+    // spec R-2
+    let item =
+        find(vault, info, &place.file)?.filter(|item| is_file(item, record)).ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, "a record of a file that is not in the snapshot:")
+                .on(place.file.to_string())
+        })?;
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    match &place.bytes {
+        RecordBytes::Parts(parts, frame) => {
+            let mut bytes = buffer(parts.iter().map(|part| part.length))?;
+            for part in parts {
+                let range = part.offset..part.offset.saturating_add(part.length);
+                chunks.range(&part.content, range, &mut |part| bytes.extend_from_slice(part))?;
+            }
+            let frame = frame.iter().map(|range| part(&mut chunks, &item, range));
+            Ok(OpenedRecord { format, frame: frame.collect::<Result<_>>()?, bytes })
+        }
+        RecordBytes::Derived(how) => {
+            let content = part(&mut chunks, &item, &(0..item.facts.length))?;
+            let password = passwords::read(&mut chunks, &item)?;
+            let password = password.as_ref().map(|password| password.as_str());
+            let taken = kinds::take(format, &content, how, password).ok_or_else(|| {
+                Error::new(ErrorKind::Damaged, "the record is not in its file:")
+                    .on(place.file.to_string())
+                    .hint("icvault cat gives the bytes of the file")
+            })?;
+            Ok(OpenedRecord { format, frame: taken.frame, bytes: taken.bytes })
+        }
+    }
+}
+
+fn is_file(item: &Item, record: &StoredRecord) -> bool {
+    item.facts.item_type == ItemType::File
+        && item.facts.state == State::Present
+        && item.compartment == record.compartment
+}
+
+/// The bytes of a file at a range.
+fn part(chunks: &mut Chunks<'_>, item: &Item, range: &Bytes<u64>) -> Result<Zeroizing<Vec<u8>>> {
+    if range.end > item.facts.length {
+        return Err(Malformed::new("a record beyond the end of its file", 0).into());
+    }
+    let mut bytes = buffer([range.end.saturating_sub(range.start)].into_iter())?;
+    chunks.range(&item.facts.content, range.clone(), &mut |part| bytes.extend_from_slice(part))?;
+    Ok(bytes)
+}
+
+/// Once as large as it gets: a vector that grows would leave its old bytes behind.
+fn buffer(mut lengths: impl Iterator<Item = u64>) -> Result<Zeroizing<Vec<u8>>> {
+    let length = lengths.try_fold(0_u64, u64::checked_add).filter(|&length| length <= RECORD_MAX);
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let length = length.ok_or_else(|| {
+        Error::new(ErrorKind::Refused, "a record of more than 256 MiB")
+            .hint("icvault cat gives the bytes of its file")
+    })?;
+    Ok(Zeroizing::new(Vec::with_capacity(length)))
+}
+
+impl OpenedRecord {
+    /// What it says, field by field.
+    pub fn fields(&self) -> Vec<Field> {
+        self.format.fields(&self.frame_parts(), &self.bytes)
     }
 
-    /// What a record says that is a certificate.
-    pub fn certificate(&self, record: &Record) -> Option<Certificate> {
-        if record.kind != Kind::Certificate {
-            return None;
-        }
-        Certificate::parse(&certificates::to_der(&self.bytes(record)?)?)
+    /// The parts of the frame, as [`Format::write`] wants them.
+    pub fn frame_parts(&self) -> Vec<&[u8]> {
+        self.frame.iter().map(|part| part.as_slice()).collect()
+    }
+
+    /// What a certificate says.
+    pub fn certificate(&self) -> Option<Certificate> {
+        Certificate::parse(&certificates::to_der(&self.bytes)?)
     }
 }
 
 impl Vault {
-    /// The handle of a record in a file of this compartment: the same in every export, wherever
-    /// the record stands. None where this role does not read the compartment.
-    pub fn record_handle(&self, compartment: Compartment, record: &Record) -> Option<Handle> {
-        let key = self.keys.handle(compartment)?;
-        Some(Handle::of_record(key, record))
+    /// The handle of a record: the same in every export, wherever the record stands. None where
+    /// this role does not read the compartment.
+    pub fn record_handle(&self, compartment: Compartment, name: &RecordName) -> Option<Handle> {
+        self.keys.record_handle(compartment, name)
+    }
+
+    /// The name of the record with this identity, if there is one, in a compartment.
+    pub fn record_name(
+        &self,
+        compartment: Compartment,
+        kind: Kind,
+        identity: &Identity,
+    ) -> RecordName {
+        RecordName::new(&self.keys.bundle.record_key(compartment), kind, identity)
     }
 }

@@ -6,19 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
-
+use super::terms::{Room, Terms};
 use super::{
     Chunks, Facts, Handle, HandlePrefix, ItemType, SnapshotInfo, State, Vault, Whereabouts, Xattrs,
 };
-use crate::chain::Trees;
 use crate::chunk::Content;
 use crate::error::{Error, Result};
-use crate::files::{ItemPath, collision_key};
+use crate::files::ItemPath;
 use crate::id::{EntryId, MacKey};
 use crate::keys::Compartment;
-use crate::tree::{Forest, Presence, Range};
+use crate::tree::{Forest, Lookup, Presence};
 use crate::wire::Malformed;
 
 /// What is looked for; everything that is given must fit.
@@ -129,6 +126,22 @@ pub struct Version {
 /// # Errors
 /// When the vault cannot be read at all; what is lost of it is in the result.
 pub fn search(vault: &Vault, snapshots: &[SnapshotInfo], query: &Query) -> Result<Found> {
+    let sources = sources(snapshots, query);
+    let terms = Terms::new(&query.terms);
+    let mut found = Found::default();
+    for (source, places) in sources {
+        let names = Names { terms: &terms, source, handle: query.handle.as_ref() };
+        let mut search = Search { snapshots, places, query, chunks: Chunks::new(vault) };
+        search.source(vault, &names, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// The sources that are asked for, each with the places of its snapshots in order.
+pub(super) fn sources<'i>(
+    snapshots: &'i [SnapshotInfo],
+    query: &Query,
+) -> BTreeMap<&'i str, Vec<usize>> {
     let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let within = query.within.map(|id| snapshots.iter().find(|info| info.id == id));
     let within = within.map(|info| info.map_or("", |info| info.snapshot.source.as_str()));
@@ -140,14 +153,7 @@ pub fn search(vault: &Vault, snapshots: &[SnapshotInfo], query: &Query) -> Resul
             sources.entry(source).or_default().push(place);
         }
     }
-    let terms = query.terms.iter().map(|term| fold(term.as_bytes())).collect();
-    let mut found = Found::default();
-    for (source, places) in sources {
-        let names = Names { terms: &terms, source, handle: query.handle.as_ref() };
-        let mut search = Search { snapshots, places, query, chunks: Chunks::new(vault) };
-        search.source(vault, &names, &mut found)?;
-    }
-    Ok(found)
+    sources
 }
 
 /// One source being searched.
@@ -219,15 +225,15 @@ impl<'a> Search<'a> {
         lost: &mut Vec<Error>,
     ) -> Vec<Presence> {
         let mut forest = Forest::default();
-        let mut folded = String::new();
+        let mut room = Room::default();
         for (tree, info) in self.places.iter().filter_map(|&at| self.snapshots.get(at)).enumerate()
         {
-            let Some(trees) = trees(info, compartment) else { continue };
+            let Some(trees) = info.snapshot.items_in(compartment) else { continue };
             self.chunks.enter(&info.snapshot);
             let errors = forest.take(&mut self.chunks, tree, &trees.facts.reference, &mut |leaf| {
                 let number = leaf.number;
                 for (path, value) in leaf.entries {
-                    if names.fit(key, &path, &mut folded) {
+                    if names.fit(key, &path, &mut room) {
                         named.push(Named { key: path, value, compartment, leaf: number });
                     }
                 }
@@ -311,32 +317,17 @@ impl<'a> Search<'a> {
         }
         wanted.sort_by(|one, other| (one.0, one.1, one.2).cmp(&(other.0, other.1, other.2)));
         for group in wanted.chunk_by_mut(|one, other| (one.0, one.1) == (other.0, other.1)) {
-            let Some((compartment, last, first_key, _)) = group.first() else { continue };
+            let Some((compartment, last, ..)) = group.first() else { continue };
             let info = self.snapshots.get(*last);
-            let Some(trees) = info.and_then(|info| trees(info, *compartment)) else { continue };
-            let mut range = Range::new(&trees.whereabouts.reference, first_key);
-            let mut ahead: Option<(Vec<u8>, Vec<u8>)> = None;
+            let Some(trees) = info.and_then(|info| info.snapshot.items_in(*compartment)) else {
+                continue;
+            };
+            let mut values = Lookup::new(&trees.whereabouts.reference);
             for (_, _, key, whereabouts) in group {
-                if ahead.as_ref().is_none_or(|(ahead, _)| ahead.as_slice() < *key) {
-                    range.seek(key);
-                    ahead = loop {
-                        if let Ok(entry) = range.next(&mut self.chunks) {
-                            break entry;
-                        }
-                    };
-                }
-                let value = ahead.as_ref().filter(|(ahead, _)| ahead == key);
-                **whereabouts = value.and_then(|(_, value)| Whereabouts::decode(value).ok());
+                let value = values.get(&mut self.chunks, key, &mut Vec::new());
+                **whereabouts = value.and_then(|value| Whereabouts::decode(value).ok());
             }
         }
-    }
-}
-
-/// The trees of one compartment.
-fn trees(info: &SnapshotInfo, compartment: Compartment) -> Option<&Trees> {
-    match compartment {
-        Compartment::Sealed => info.snapshot.sealed.as_ref().map(|sealed| &sealed.trees),
-        Compartment::Index | Compartment::General => Some(&info.snapshot.general),
     }
 }
 
@@ -370,74 +361,16 @@ fn take_version(versions: &mut Vec<Version>, mut version: Version) {
 
 /// Which paths of a source are looked for.
 struct Names<'a> {
-    /// Folded.
-    terms: &'a Vec<String>,
+    terms: &'a Terms,
     source: &'a str,
     handle: Option<&'a HandlePrefix>,
 }
 
 impl Names<'_> {
-    /// Whether a tree key fits; `key` is the compartment's handle key, `folded` is for reuse.
-    fn fit(&self, key: &MacKey, path: &[u8], folded: &mut String) -> bool {
+    /// Whether a tree key fits; `key` is the compartment's handle key, `room` is for reuse.
+    fn fit(&self, key: &MacKey, path: &[u8], room: &mut Room) -> bool {
         let handle_fits =
             self.handle.is_none_or(|prefix| prefix.fits(Handle::new(key, self.source, path)));
-        if !handle_fits || self.terms.is_empty() {
-            return handle_fits;
-        }
-        folded.clear();
-        if path.is_ascii() {
-            let shown = path.iter().map(|&byte| if byte == 0 { b'/' } else { byte });
-            folded.extend(shown.map(|byte| char::from(byte.to_ascii_lowercase())));
-            return self.terms.iter().all(|term| folded.contains(term));
-        }
-        let shown: Vec<u8> = path.iter().map(|&b| if b == 0 { b'/' } else { b }).collect();
-        folded.push_str(&fold(&shown));
-        let bare = without_marks(folded);
-        self.terms.iter().all(|term| folded.contains(term) || bare.contains(term))
-    }
-}
-
-/// A name without what tells small letters from large and composed ones from decomposed.
-fn fold(name: &[u8]) -> String {
-    String::from_utf8_lossy(&collision_key(name)).into_owned()
-}
-
-fn without_marks(text: &str) -> String {
-    text.nfd().filter(|&c| !is_combining_mark(c)).nfc().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fits(terms: &[&str], path: &str) -> bool {
-        let terms = terms.iter().map(|term| fold(term.as_bytes())).collect();
-        let names = Names { terms: &terms, source: "s", handle: None };
-        let key = path.replace('/', "\0").into_bytes();
-        names.fit(&MacKey::new([1; 32]), &key, &mut String::new())
-    }
-
-    #[test]
-    fn names_are_found_as_people_write_them() {
-        for (term, path) in [
-            ("github", "Passwords/GitHub.csv"),
-            ("PHOTO", "photos/a.jpg"),
-            ("photos/a", "Photos/A.jpg"),
-            ("jürgen", "J\u{fc}rgen.vcf"),
-            ("jürgen", "Ju\u{308}rgen.vcf"),
-            ("Jurgen", "J\u{fc}rgen.vcf"),
-            ("ju\u{308}rgen", "J\u{dc}RGEN.vcf"),
-            ("strasse", "Stra\u{df}e.pdf"),
-            ("한글", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}.txt"),
-            ("", "anything"),
-        ] {
-            assert!(fits(&[term], path), "{term} {path}");
-        }
-        // Who writes the accent means it.
-        for (term, path) in [("jürgen", "Jurgen.vcf"), ("a/b", "ab"), ("gitlab", "GitHub.csv")] {
-            assert!(!fits(&[term], path), "{term} {path}");
-        }
-        assert!(fits(&["csv", "pass"], "Passwords.csv"));
-        assert!(!fits(&["csv", "note"], "Passwords.csv"));
+        handle_fits && self.terms.fit(path.iter().map(|&b| if b == 0 { b'/' } else { b }), room)
     }
 }

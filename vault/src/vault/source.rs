@@ -4,16 +4,21 @@ use std::fs::File;
 use std::io::{self, ErrorKind as IoKind, Read, Seek as _, SeekFrom};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
+use zeroize::Zeroizing;
+
 use super::add::Seal;
+use super::passwords::Passwords;
 use crate::chunk::Cutter;
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Kind, Recognised};
+use crate::kinds::{self, Kind, Recognised, Sheets};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
+/// The largest buffer that is kept for the next file.
+const BUFFER_MAX: usize = 2 * format::CUT_FIXED;
 /// How many messages wait.
 const QUEUE: usize = 4;
 
@@ -25,8 +30,10 @@ pub(super) enum Message {
     Entry(Entry),
     /// A folder, and its kind if it is a bundle.
     Folder(Entry, Option<Kind>),
-    /// A file; its chunks and its end follow.
+    /// A file; what it holds one by one, if anything, its chunks and its end follow.
     File(Entry, Recognised, Compartment),
+    /// The records of the file, and the password that opens it where that is to be kept.
+    Records(Sheets, Option<Zeroizing<String>>),
     /// Another name of a file that came before.
     HardLink(Entry, ItemPath),
     /// A file that cannot be opened.
@@ -49,29 +56,38 @@ impl Messages {
         self.messages.recv().ok()
     }
 
-    /// Gives a buffer back.
+    /// Gives a buffer back, unless it is one that few files need.
     pub(super) fn reuse(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        // The reader may be done; the buffer is then not needed again.
-        drop(self.used.send(buffer));
+        if buffer.capacity() <= BUFFER_MAX {
+            buffer.clear();
+            // The reader may be done; the buffer is then not needed again.
+            drop(self.used.send(buffer));
+        }
     }
 }
 
 /// The reading end.
-pub(super) struct Source {
+pub(super) struct Source<'a> {
     messages: SyncSender<Message>,
     spare: Receiver<Vec<u8>>,
     general: Cutter,
     sealed: Cutter,
     seal: Seal,
+    passwords: &'a Passwords,
 }
 
-impl Source {
+impl<'a> Source<'a> {
     /// Both ends; the cutters are those of the two compartments.
-    pub(super) fn new(general: Cutter, sealed: Cutter, seal: Seal) -> (Self, Messages) {
+    pub(super) fn new(
+        general: Cutter,
+        sealed: Cutter,
+        seal: Seal,
+        passwords: &'a Passwords,
+    ) -> (Self, Messages) {
         let (messages, received) = mpsc::sync_channel(QUEUE);
         let (used, spare) = mpsc::channel();
-        (Self { messages, spare, general, sealed, seal }, Messages { messages: received, used })
+        let source = Self { messages, spare, general, sealed, seal, passwords };
+        (source, Messages { messages: received, used })
     }
 
     /// Walks until the end, or until nobody listens any more.
@@ -159,7 +175,14 @@ impl Source {
             true => None,
             false => Some(if sealed { &self.sealed } else { &self.general }),
         };
+        let records = match self.records(&mut window, file, &entry, &recognised, compartment) {
+            Ok(records) => records,
+            Err(error) => return self.send(Message::Closed(entry, failed(error))),
+        };
         self.send(Message::File(entry, recognised, compartment))?;
+        if let Some((sheets, password)) = records {
+            self.send(Message::Records(sheets, password))?;
+        }
         let wanted = if recognised.dense { format::CUT_FIXED } else { READ_SIZE };
         loop {
             if let Err(error) = window.fill(file, wanted) {
@@ -181,6 +204,39 @@ impl Source {
             let Some(next) = next else { return self.send(Message::End(Ok(()))) };
             window = next;
         }
+    }
+
+    /// What the file holds one by one, for which all of it is read into the window; none where
+    /// nothing is looked for.
+    fn records(
+        &self,
+        window: &mut Window,
+        file: &mut impl Read,
+        entry: &Entry,
+        recognised: &Recognised,
+        compartment: Compartment,
+    ) -> io::Result<Option<(Sheets, Option<Zeroizing<String>>)>> {
+        let length = entry.length.max(window.length as u64);
+        if !kinds::has_records(recognised, window.bytes()) {
+            return Ok(None);
+        }
+        // One more, to see the end.
+        let wanted = usize::try_from(length.min(kinds::CONTENT_MAX)).unwrap_or(usize::MAX);
+        if length <= kinds::CONTENT_MAX {
+            window.fill(file, wanted.saturating_add(1))?;
+        }
+        if !window.at_end {
+            let notes = vec!["longer than 64 MiB or still growing, not looked through"];
+            return Ok(Some((Sheets { notes, ..Sheets::default() }, None)));
+        }
+        let content = window.bytes();
+        // What is general is compressed, and read by more people.
+        let is_store = compartment == Compartment::Sealed
+            && recognised.kind == Kind::Key
+            && kinds::certificates::is_store(content);
+        let password = if is_store { self.passwords.of_store(&entry.path, content) } else { None };
+        let password_text = password.as_ref().map(|password| password.as_str());
+        Ok(Some((kinds::sheets(recognised, content, password_text), password)))
     }
 
     fn buffer(&self) -> Vec<u8> {

@@ -30,8 +30,9 @@ use crate::kinds::{Identity, Kind, Locator, Quality, Record, Scanned};
 
 use ber::{Element, Elements};
 pub use fields::{fields, to_der, to_pem};
+pub use pkcs12::Entry;
 #[cfg(feature = "pkcs12")]
-pub use pkcs12::{Entry, Pkcs12Error, open_p12, rewrap_p12};
+pub use pkcs12::{Pkcs12Error, open_p12, rewrap_p12};
 pub use public::PublicKey;
 pub use x509::Certificate;
 
@@ -76,9 +77,59 @@ pub fn write(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
     Some(file)
 }
 
+/// Gives `each` what is in the PKCS#12 store that `content` is, if `password` opens it.
+pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record)) {
+    let entries = entries(content, password).unwrap_or_default();
+    for (at, entry) in entries.iter().enumerate() {
+        let parts = [("certificate", entry.certificate.as_deref().and_then(certificate))];
+        let key = entry.key.as_deref().and_then(|key| private_key(key));
+        // Its password is the store's.
+        let key = key.map(|told| Told { warnings: Vec::new(), ..told });
+        for (what, told) in parts.into_iter().chain([("key", key)]) {
+            let Some(mut told) = told else { continue };
+            if let Some(name) = entry.name.as_ref().filter(|_| what == "key") {
+                told.title = format!("{name} ({})", told.title);
+            }
+            let how = format!("{what} {at}");
+            each(told.at(Locator::Derived(how.into_bytes())));
+        }
+    }
+}
+
+/// Whether content is a PKCS#12 store, in DER or PEM.
+pub fn is_store(content: &[u8]) -> bool {
+    store_of(content).is_some()
+}
+
+/// The PKCS#12 store that `content` is, in DER.
+fn store_of(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let der = to_der(content)?;
+    let is_store = Elements::new(&der).next().as_ref().and_then(pkcs12::look).is_some();
+    is_store.then_some(der)
+}
+
+/// Whether a password opens the store that `content` is.
+pub fn opens(content: &[u8], password: &str) -> bool {
+    entries(content, password).is_some()
+}
+
+#[cfg(feature = "pkcs12")]
+fn entries(content: &[u8], password: &str) -> Option<Vec<Entry>> {
+    open_p12(&store_of(content)?, password).ok()
+}
+
+#[cfg(not(feature = "pkcs12"))]
+fn entries(_: &[u8], _: &str) -> Option<Vec<Entry>> {
+    None
+}
+
 /// The bytes of a record of `content` that is at [`Locator::Derived`], as [`fields()`] wants them;
-/// none if there is no such record.
-pub fn extract(content: &[u8], derived: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// none if there is no such record. `password` opens the store that `content` is.
+pub fn extract(
+    content: &[u8],
+    derived: &[u8],
+    password: Option<&str>,
+) -> Option<Zeroizing<Vec<u8>>> {
     let mut words = std::str::from_utf8(derived).ok()?.split(' ');
     let (what, at) = (words.next()?, words.next()?.parse::<usize>().ok()?);
     match what {
@@ -92,6 +143,10 @@ pub fn extract(content: &[u8], derived: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
                 None => payload.to_xml(),
             })
         }
+        "certificate" | "key" => {
+            let entry = entries(content, password?)?.into_iter().nth(at)?;
+            if what == "key" { entry.key } else { entry.certificate.map(Zeroizing::new) }
+        }
         "bag" => {
             let number: usize = words.next()?.parse().ok()?;
             let block = pem::only(content.get(at..)?)?;
@@ -101,6 +156,11 @@ pub fn extract(content: &[u8], derived: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         }
         _ => None,
     }
+}
+
+/// What identifies the key whose public half has this digest ([`PublicKey::digest`]).
+pub fn key_identity(digest: &[u8]) -> Identity {
+    Identity { quality: Quality::Id, bytes: Zeroizing::new([b"key ", digest].concat()) }
 }
 
 /// What is told of a key or a certificate, before it is known where it stands.
@@ -113,6 +173,8 @@ struct Told {
     date: Option<i64>,
     essence: Zeroizing<Vec<u8>>,
     warnings: Vec<&'static str>,
+    /// A store whose password is not known.
+    is_closed: bool,
 }
 
 impl Told {
@@ -127,6 +189,7 @@ impl Told {
             date: self.date,
             essence: self.essence,
             warnings: self.warnings,
+            is_closed: self.is_closed,
             locator,
         }
     }
@@ -156,6 +219,7 @@ impl Told {
             date: None,
             essence: Zeroizing::new(essence),
             warnings,
+            is_closed: false,
         }
     }
 }
@@ -172,6 +236,7 @@ fn certificate(der: &[u8]) -> Option<Told> {
         date,
         essence: Zeroizing::new(der.to_vec()),
         warnings,
+        is_closed: false,
     };
     match Certificate::parse(der) {
         Some(parsed) => {
@@ -205,6 +270,7 @@ fn store(outer: &Element<'_>) -> Option<Told> {
         Told::key("PKCS#12 store".to_owned(), None, "", !store.has_plain_key, outer.whole);
     told.essence = Zeroizing::new(outer.whole.to_vec());
     told.warnings = store.warnings();
+    told.is_closed = true;
     Some(told)
 }
 
@@ -461,6 +527,7 @@ fn payload_told(payload: &profile::Payload) -> Option<Told> {
         date: None,
         essence: payload.to_xml(),
         warnings: Vec::new(),
+        is_closed: false,
     })
 }
 

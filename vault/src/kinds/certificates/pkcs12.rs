@@ -1,11 +1,13 @@
 //! PKCS#12 stores: what one tells without its password, and opening and wrapping it anew with it.
 
+use zeroize::Zeroizing;
+
 use super::ber::{CONTEXT_0, Element, Elements, INTEGER, OID, SEQUENCE};
 
 #[cfg(feature = "pkcs12")]
 mod open;
 #[cfg(feature = "pkcs12")]
-pub use open::{Entry, Pkcs12Error, open_p12, rewrap_p12};
+pub use open::{Pkcs12Error, open_p12, rewrap_p12};
 
 /// 1.2.840.113549.1.5, the schemes of PKCS#5
 const PKCS5: &[u8] = b"\x2A\x86\x48\x86\xF7\x0D\x01\x05";
@@ -40,6 +42,16 @@ const ALGORITHMS: &[(&[u8], &str, bool)] = &[
     // PBMAC1
     (b"\x2A\x86\x48\x86\xF7\x0D\x01\x05\x0E", "PBMAC1", false),
 ];
+
+/// What belongs together in a store: a certificate, a key, or a key with its certificate.
+pub struct Entry {
+    /// What the store calls it, if anything.
+    pub name: Option<String>,
+    /// The certificate in DER.
+    pub certificate: Option<Vec<u8>>,
+    /// Its private key in PKCS#8.
+    pub key: Option<Zeroizing<Vec<u8>>>,
+}
 
 /// What a store tells without its password.
 #[derive(Default)]

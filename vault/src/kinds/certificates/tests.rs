@@ -80,7 +80,7 @@ fn bytes_of(content: &[u8], record: &Record) -> Zeroizing<Vec<u8>> {
             let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
             Zeroizing::new(content[range].to_vec())
         }
-        Locator::Derived(key) => extract(content, key).unwrap(),
+        Locator::Derived(key) => extract(content, key, None).unwrap(),
     }
 }
 

@@ -62,6 +62,7 @@ impl Census {
             date: parts.date,
             essence,
             warnings: parts.warnings,
+            is_closed: false,
             locator: Locator::Bytes(vec![range]),
         }
     }

@@ -166,7 +166,9 @@ fn go_through(
         frame_end = rows.end();
         Rowed::Table(table)
     };
-    scanned.frame.push(0..frame_end);
+    if frame_end > 0 {
+        scanned.frame.push(0..frame_end);
+    }
     while let Some(row) = rows.next(rowed.delimiter())? {
         let Some(parts) = rowed.parts(&rows, &row) else {
             scanned.note(NOT_A_SEED);

@@ -10,22 +10,13 @@ use p12_keystore::{
 };
 use zeroize::Zeroizing;
 
+use super::Entry;
 use crate::kinds::certificates::{Certificate, private};
 
 /// The longest store that is opened.
 const STORE_MAX: usize = 4 << 20;
 /// How often PBKDF2 and the MAC's derivation go round: a guess at the password costs that much.
 const ROUNDS: u32 = 600_000;
-
-/// What belongs together in a store: a certificate, a key, or a key with its certificate.
-pub struct Entry {
-    /// What the store calls it, if anything.
-    pub name: Option<String>,
-    /// The certificate in DER.
-    pub certificate: Option<Vec<u8>>,
-    /// Its private key in PKCS#8.
-    pub key: Option<Zeroizing<Vec<u8>>>,
-}
 
 /// Why a store was not opened or not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,272 @@
+//! The records of a whole file, those in the zips in it too, and one of them taken out again.
+
+use std::io::{self, Cursor};
+use std::ops::{ControlFlow, Range};
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use zeroize::Zeroizing;
+
+use super::archive::{self, Container};
+use super::content::{Blocked, Budget, Content};
+use super::{
+    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, media, parts, zip,
+};
+use crate::wire;
+
+/// The longest content that is held to be looked through, in bytes.
+pub const CONTENT_MAX: u64 = 64 << 20;
+
+/// How many zips lie one in the other.
+const DEPTH_MAX: usize = 4;
+/// How many bytes of a member say that it is a picture or a film, which most are.
+const MEDIA_SIZE: usize = 4096;
+/// The longest encoding of where a record is.
+const HOW_MAX: usize = 65_536;
+
+const TOO_LONG: &str = "longer than 64 MiB, not looked through";
+
+/// The records of one file, or of one member of a zip.
+pub struct Sheet {
+    /// The names of the members that it is in, one in the other.
+    pub members: Vec<String>,
+    /// Its format.
+    pub format: Format,
+    /// Where in the content is what all its records need beside their own bytes; nothing for
+    /// records that are [`Locator::Derived`].
+    pub frame: Vec<Range<u64>>,
+    /// The records, in order. Those that are derived are as [`take`] wants them.
+    pub records: Vec<Record>,
+}
+
+/// What a file holds one by one.
+#[derive(Default)]
+pub struct Sheets {
+    /// What has records.
+    pub sheets: Vec<Sheet>,
+    /// Why some of it, or all, is in no record.
+    pub notes: Vec<&'static str>,
+}
+
+/// One record, and what it needs beside its own bytes.
+pub struct Taken {
+    /// The bytes of the frame.
+    pub frame: Vec<Zeroizing<Vec<u8>>>,
+    /// The bytes of the record.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Whether a file that begins with `head` is looked through for records.
+pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
+    Format::of(found.kind).is_some() || is_zip(found, head)
+}
+
+/// The records of a file. `password` opens the PKCS#12 store that it is.
+pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> Sheets {
+    let mut sheets = Sheets::default();
+    match Format::of(found.kind) {
+        Some(format) => {
+            if let Some(mut sheet) = scan(format, content, password, &mut sheets.notes) {
+                for record in &mut sheet.records {
+                    if let Locator::Derived(how) = &mut record.locator {
+                        *how = How::derived(&[], how).encode();
+                    }
+                }
+                sheets.sheets.push(sheet);
+            }
+        }
+        None if is_zip(found, content) => {
+            let mut way = Way::default();
+            // What cannot be looked into was said when it was recognised.
+            drop(members(content, &Budget::new(), &mut way, &mut sheets));
+        }
+        None => {}
+    }
+    sheets
+}
+
+/// Takes a record out of the whole file that has it; none if it has none there.
+pub fn take(format: Format, content: &[u8], how: &[u8], password: Option<&str>) -> Option<Taken> {
+    let how: How = wire::decode(how, HOW_MAX).ok()?;
+    let unpacked = match how.members.is_empty() {
+        true => None,
+        false => Some(member(content, &how.members)?),
+    };
+    let content = unpacked.as_ref().map_or(content, |bytes| bytes.as_slice());
+    let ranges = |pairs: &[(u64, u64)]| {
+        let ranges: Vec<Range<u64>> = pairs.iter().map(|&(start, end)| start..end).collect();
+        parts(content, &ranges).map(|parts| parts.into_iter().map(<[u8]>::to_vec).collect())
+    };
+    let bytes = match &how.derived {
+        Some(derived) => format.derive(content, derived, password)?,
+        None => {
+            let parts: Vec<Vec<u8>> = ranges(&how.bytes)?;
+            Zeroizing::new(parts.concat())
+        }
+    };
+    let frame: Vec<Vec<u8>> = ranges(&how.frame)?;
+    Some(Taken { frame: frame.into_iter().map(Zeroizing::new).collect(), bytes })
+}
+
+/// Where in a whole file a record is that has no bytes of its own in it.
+#[derive(Serialize, Deserialize)]
+struct How {
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    bytes: Vec<(u64, u64)>,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    derived: Option<ByteBuf>,
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    frame: Vec<(u64, u64)>,
+    /// The numbers of the members, in the order in which they lie in their zip.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    members: Vec<u32>,
+}
+
+impl How {
+    fn derived(members: &[u32], how: &[u8]) -> Self {
+        let derived = Some(ByteBuf::from(how));
+        Self { bytes: Vec::new(), derived, frame: Vec::new(), members: members.to_vec() }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+}
+
+/// The way to a member of a zip, from the outermost one.
+#[derive(Clone, Default)]
+struct Way {
+    numbers: Vec<u32>,
+    names: Vec<String>,
+}
+
+fn is_zip(found: &Recognised, head: &[u8]) -> bool {
+    found.kind == Kind::File
+        && found.doubt.is_none()
+        && matches!(archive::container(head), Some(Container::Zip))
+}
+
+fn scan(
+    format: Format,
+    content: &[u8],
+    password: Option<&str>,
+    notes: &mut Vec<&'static str>,
+) -> Option<Sheet> {
+    let mut records = Vec::new();
+    let scanned = format.scan(&mut Cursor::new(content), &mut |record| {
+        records.push(record);
+        Ok(())
+    });
+    // Memory can be read.
+    let scanned = scanned.ok()?;
+    if let (Format::Certificates, Some(password)) = (format, password) {
+        certificates::scan_inside(content, password, &mut |record| records.push(record));
+    }
+    notes.extend(scanned.notes);
+    let frame = scanned.frame;
+    (!records.is_empty()).then_some(Sheet { members: Vec::new(), format, frame, records })
+}
+
+/// The records of all members of a zip.
+fn members(
+    content: &[u8],
+    budget: &Budget,
+    way: &mut Way,
+    sheets: &mut Sheets,
+) -> Result<(), Blocked> {
+    each_member(content, budget, &mut |number, name, mut content| {
+        let mut bytes = Zeroizing::new(Vec::new());
+        content.fill(&mut bytes, MEDIA_SIZE)?;
+        if media::recognise(&bytes, content.length).is_some_and(|found| found.dense) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        content.fill(&mut bytes, PROBE_SIZE)?;
+        let found = super::recognise(&bytes, content.length);
+        let is_zip = is_zip(&found, &bytes) && way.numbers.len() + 1 < DEPTH_MAX;
+        let format = Format::of(found.kind);
+        if !is_zip && format.is_none() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(bytes) = whole(bytes, &mut content)? else {
+            sheets.notes.push(TOO_LONG);
+            return Ok(ControlFlow::Continue(()));
+        };
+        way.numbers.push(number);
+        way.names.push(String::from_utf8_lossy(name).into_owned());
+        match format {
+            Some(format) => sheets.take_member(format, &bytes, way),
+            None => members(&bytes, budget, way, sheets)?,
+        }
+        way.numbers.pop();
+        way.names.pop();
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+impl Sheets {
+    /// Takes the records of a member: to read one, the member is unpacked again.
+    fn take_member(&mut self, format: Format, content: &[u8], way: &Way) {
+        let Some(mut sheet) = scan(format, content, None, &mut self.notes) else { return };
+        let frame = pairs(&std::mem::take(&mut sheet.frame));
+        for record in &mut sheet.records {
+            let how = match &record.locator {
+                Locator::Derived(how) => How::derived(&way.numbers, how),
+                Locator::Bytes(ranges) => How {
+                    bytes: pairs(ranges),
+                    derived: None,
+                    frame: frame.clone(),
+                    members: way.numbers.clone(),
+                },
+            };
+            record.locator = Locator::Derived(how.encode());
+        }
+        sheet.members.clone_from(&way.names);
+        self.sheets.push(sheet);
+    }
+}
+
+fn pairs(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
+    ranges.iter().map(|range| (range.start, range.end)).collect()
+}
+
+/// The member at the end of the way that these numbers are.
+fn member(content: &[u8], numbers: &[u32]) -> Option<Zeroizing<Vec<u8>>> {
+    let (&wanted, deeper) = numbers.split_first()?;
+    let mut found = None;
+    let budget = Budget::new();
+    let looked = each_member(content, &budget, &mut |number, _, mut content| {
+        if number != wanted {
+            return Ok(ControlFlow::Continue(()));
+        }
+        found = whole(Zeroizing::default(), &mut content)?;
+        Ok(ControlFlow::Break(()))
+    });
+    let found = found.filter(|_| looked.is_ok())?;
+    if deeper.is_empty() { Some(found) } else { member(&found, deeper) }
+}
+
+/// Shows each member of a zip: its number, its name and what it holds.
+fn each_member(
+    zip: &[u8],
+    budget: &Budget,
+    look: &mut dyn FnMut(u32, &[u8], Content<'_>) -> Result<ControlFlow<()>, Blocked>,
+) -> Result<(), Blocked> {
+    let mut file = Cursor::new(zip);
+    let mut content = Content::seekable(&mut file, zip.len() as u64, budget);
+    let mut number = 0_u32;
+    zip::each(&mut content, &mut |name, member| {
+        let flow = look(number, name, member);
+        number = number.saturating_add(1);
+        flow
+    })
+}
+
+/// The rest of a member, behind the `bytes` of it that were read; none of one that is too long.
+fn whole(
+    mut bytes: Zeroizing<Vec<u8>>,
+    content: &mut Content<'_>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let wanted = usize::try_from(CONTENT_MAX).unwrap_or(usize::MAX).saturating_add(1);
+    content.fill(&mut bytes, wanted)?;
+    Ok((bytes.len() < wanted).then_some(bytes))
+}
