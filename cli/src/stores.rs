@@ -59,7 +59,7 @@ fn ask(path: &ItemPath, store: &[u8]) -> Option<Passphrase> {
         for line in in_words(&entries) {
             secrets::say(&format!("  {line}\n"));
         }
-        let question = "keep this password in the vault, sealed, beside the store? [Y/n] ";
+        let question = "keep this password in the vault, sealed, beside the store? [Y/n]: ";
         let answer = secrets::ask(question).ok()?;
         return (!answer.trim().to_lowercase().starts_with('n')).then_some(password);
     }

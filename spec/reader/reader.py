@@ -3,6 +3,9 @@
 
     reader.py list    -p|-i FILE VAULT [-s ID] [PATH]            prints what is stored
     reader.py extract -p|-i FILE VAULT [-s ID] -o DIR|- [PATH]   writes it below DIR, or prints the content
+    reader.py find    -p|-i FILE VAULT [-s ID] [-o -] [TEXT]     prints records, a login or a certificate each,
+                                                                 by their title, place, user or handle; with
+                                                                 -o - their own bytes, secrets and all
 
 VAULT is the folder with `keys`, `chain` and `packs`; nothing is written there. -p asks for a passphrase, or
 the recovery code as it was shown (it reads a line when the input is no terminal); -i FILE takes a file with
@@ -135,6 +138,7 @@ class Vault:
                                        "([0-9a-f]+)\n(AGE-SECRET-KEY-1.*)?", bundle.decode())
                     self.vault, index, general = [bytes.fromhex(digits) for digits, _ in found[:3]]
                     self.secrets = {INDEX: index, GENERAL: general, SEALED: index}
+                    self.handles = {GENERAL: general, SEALED: bytes.fromhex(found[3][0])} if found[3:] else {}
                     self.identities = {part: line.encode() for part, (_, line) in enumerate(found) if part}
                     entries = self.chain()
                     need(entries, "it opens, but nothing in the chain verifies under its keys")
@@ -253,9 +257,9 @@ class Vault:
                             moment = seconds * 10**9 + rest if abs(seconds) < 1 << 35 else None
                             yield prefix + key, facts, moment, compartment == SEALED
 
-    def read(self, snapshot, want, output, prefix):
-        """Lists what is at a path of a snapshot, or extracts it."""
-        for name in snapshot["tables"]["nodes"] + (snapshot["tables"]["data"] if output else []):
+    def load_tables(self, snapshot):
+        """Learns from the tables in which packs chunks are."""
+        for name in snapshot["tables"]["nodes"] + snapshot["tables"]["data"]:
             path = os.path.join(self.folder, "index", name.hex())
             with self.guard(path):                      # tables are hints (section 10): ids decide
                 plain = self.decrypt(path, TABLE, INDEX)
@@ -264,6 +268,9 @@ class Vault:
                 start = 1088 + 32 * (packs + old)
                 for ident, number in struct.iter_unpack("<32sI16x", plain[start:start + 52 * rows]):
                     self.places[ident] = names[number]
+
+    def read(self, snapshot, want, output, prefix):
+        """Lists what is at a path of a snapshot, or extracts it."""
         later = {FOLDER: [], LINK: []}                  # links after all files, then modes of folders
         for item in self.items(snapshot, want, prefix):
             key, facts, moment, sealed = item
@@ -284,6 +291,52 @@ class Vault:
         for item in later[LINK] + sorted(later[FOLDER], key=lambda item: item[0], reverse=True):
             with self.guard(shown(item[0]), OSError):
                 self.write(os.fsencode(output), *item)
+
+    def handle(self, key, compartment):
+        """The handle of a record (section 11)."""
+        if compartment == SEALED:
+            secret = mac(bytes(32), self.handles[SEALED])
+            key = mac(mac(secret, b"icvault handle\0%b\3\1\1" % self.vault), b"\0" + key[:20])
+        bits = int.from_bytes(key[:5], "big")
+        return "r" + "".join("0123456789abcdefghjkmnpqrstvwxyz"[bits >> at & 31] for at in range(35, -1, -5))
+
+    def find(self, snapshot, want, output):
+        """Prints the records of a snapshot that have a text, or their bytes (section 11)."""
+        contents = {}                                   # {key of a file: its facts}, of files that are needed
+        for compartment, part in (GENERAL, snapshot), (SEALED, snapshot.get("sealed", {})):
+            if compartment not in self.identities or "records" not in part:
+                continue
+            self.places.update((tag, pack.hex()) for tag, pack in part.get("packs", ()))
+            roots = [part["records"][tree].get("tag", b"") + part["records"][tree]["id"]
+                     for tree in ("where", "facts")]
+            places = dict(self.walk(roots[0], "places of records"))
+            for key, value in self.walk(roots[1], "records"):
+                with self.guard("a record"):
+                    facts, place = {"p": "", "u": "", **cbor(value)}, {"h": [], "n": [], **cbor(places[key])}
+                    need(len(key) == 22 and ("c" in place) != ("x" in place), "a malformed record (R-1)")
+                    handle = self.handle(key, compartment)
+                    text = "  ".join([facts["t"], facts["p"], facts["u"]])
+                    if want.lower() not in text.lower() and want != handle:
+                        continue
+                    self.found = True
+                    where = " > ".join([shown(place["f"])] + [shown(name) for name in place["n"]])
+                    if not output:
+                        print(handle, "%-11s" % shown(facts["k"]), shown(text), "in", where)
+                        continue
+                    if "x" in place:
+                        print("It has no bytes of its own; it is in", where, file=sys.stderr)
+                        continue
+                    if place["f"] not in contents:      # what is not there has no records (R-2)
+                        contents.update((path, facts) for path, facts, _, sealed
+                                        in self.items(snapshot, place["f"], b"")
+                                        if sealed == (compartment == SEALED) and path == place["f"])
+                    file, size = contents[place["f"]], 48 if compartment == SEALED else 32
+                    whole = [[start, end - start, [file["d"], file["c"]]] for start, end in place["h"]]
+                    for offset, length, (depth, rows) in whole[:1] + place["c"] + whole[1:]:
+                        total = sum(length for _, length in rows)
+                        data = b"".join(self.content(rows, depth, total, size))
+                        need(0 < length and offset + length <= total, "a part beyond its content (R-1)")
+                        sys.stdout.buffer.write(data[offset:offset + length])
 
     def write(self, target, key, facts, moment, sealed):
         """Extracts an item; never over something that is there, and never through a link."""
@@ -316,8 +369,9 @@ def main():
     try:
         options, (action, folder, *path) = getopt.gnu_getopt(sys.argv[1:], "pi:s:o:")
         options, want = dict(options), os.fsencode("/".join(path).strip("/")).replace(b"/", b"\0")
-        output = options["-o"] if action == "extract" else None
-        need(action in ("list", "extract") and ("-p" in options) != ("-i" in options), "usage")
+        output = options["-o"] if action == "extract" else options.get("-o")
+        need(action in ("list", "extract", "find") and ("-p" in options) != ("-i" in options)
+             and (action != "list" or not output) and (action != "find" or output in (None, "-")), "usage")
     except (getopt.error, LookupError, ValueError):
         sys.exit(__doc__)
     if not (shutil.which("age") and shutil.which("zstd")):
@@ -333,7 +387,12 @@ def main():
     for source, name in newest.items():
         print("# snapshot %s of %s" % (name[:16], shown(source)), file=sys.stderr)
         with vault.guard("snapshot " + name[:16]):
-            vault.read(entries[name]["snapshot"], want, output, source + b"\0" if len(newest) > 1 else b"")
+            vault.load_tables(entries[name]["snapshot"])
+            if action == "find":
+                vault.find(entries[name]["snapshot"], " ".join(path), output)
+            else:
+                vault.read(entries[name]["snapshot"], want, output,
+                           source + b"\0" if len(newest) > 1 else b"")
     if not newest or want and not vault.found:
         print("No such snapshot or path." if entries else "The slot that this opens may add, not read."
               if vault.adds else "No slot opens with that.", file=sys.stderr)

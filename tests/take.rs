@@ -1,0 +1,185 @@
+//! Records taken out: one or some as a valid file of their format, in another form, and who may
+//! read it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use crate::support::tools::{has, program};
+use crate::support::tree::copy;
+use crate::support::{Bench, Ran, samples};
+
+const APPLE: &str = "Title,URL,Username,Password,Notes,OTPAuth\r\n\
+    mail.example (anna),https://mail.example/,anna,\"=1+1,\"\"2\"\"\",,\r\n\
+    bank.example (anna),https://bank.example/,anna,  blanks  ,\"two\nlines\",\r\n\
+    last.example (bert),https://last.example/,bert,no end";
+const CHROME: &str = "name,url,username,password,note\n\
+    shop,https://shop.example/,anna,chrome password,\n";
+
+fn bench() -> Bench {
+    let bench = Bench::with_vault();
+    bench.write("export/Passwords.csv", APPLE);
+    bench.write("export/Chrome.csv", CHROME);
+    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    bench
+}
+
+fn records(bench: &Bench) -> Vec<Value> {
+    bench.open(["list", "--records", "--json"]).succeeded().json().as_array().unwrap().clone()
+}
+
+fn handle(records: &[Value], title: &str) -> String {
+    let of = |record: &&Value| record["title"].as_str().unwrap().contains(title);
+    records.iter().find(of).unwrap()["handle"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn logins_come_out_with_their_header_and_exact_bytes() {
+    let bench = bench();
+    let records = records(&bench);
+    let [mail, bank, last, shop] = ["mail", "bank", "last", "shop"].map(|t| handle(&records, t));
+    let rows: Vec<&str> = APPLE.split_inclusive("\r\n").collect();
+    let [header, mail_row, bank_row, last_row] = rows.as_slice() else { panic!("{rows:?}") };
+    let cat = |item: &str| bench.open(["cat", item]).succeeded().stdout;
+    assert_eq!(cat(&mail), [*header, mail_row].concat());
+    assert_eq!(cat(&bank), [*header, bank_row].concat());
+    assert_eq!(bench.open(["extract", &bank, "-o", "-"]).succeeded().stdout, cat(&bank));
+    // A part of the title will do, and its file with it.
+    assert_eq!(cat("bank.ex"), cat(&bank));
+    assert_eq!(cat("Passwords.csv#BANK"), cat(&bank));
+    assert_eq!(cat(&format!("logins:{bank}")), cat(&bank));
+    // The last row had no end, and gets one.
+    bench.open(["extract", &mail, &last, "-o", "new/folder/two.csv"]).succeeded();
+    let two = fs::read_to_string(bench.path("new/folder/two.csv")).unwrap();
+    assert_eq!(two, [header, mail_row, last_row, "\r\n"].concat());
+    for (path, mode) in [("new/folder/two.csv", 0o600), ("new/folder", 0o700), ("new", 0o700)] {
+        let is = fs::metadata(bench.path(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(is, mode, "{path}");
+    }
+    // What is there stays, unless it was asked for, and nothing half lies about.
+    let again = bench.open(["extract", &bank, "-o", "new/folder/two.csv"]).ended_with(1);
+    assert!(again.stderr.contains("--overwrite always"), "{}", again.stderr);
+    assert_eq!(fs::read_to_string(bench.path("new/folder/two.csv")).unwrap(), two);
+    bench
+        .open(["extract", &bank, "-o", "new/folder/two.csv", "--overwrite", "always"])
+        .succeeded();
+    assert_eq!(fs::read_to_string(bench.path("new/folder/two.csv")).unwrap(), cat(&bank));
+    bench.open(["extract", &bank, "-o", "new"]).ended_with(1);
+    bench.open(["extract", &bank, "-o", "not/made.csv", "-n"]).succeeded();
+    assert!(!bench.path("not").exists());
+    assert_eq!(fs::read_dir(bench.path("new/folder")).unwrap().count(), 1);
+    // Two layouts are no table.
+    let mixed = bench.open(["extract", &mail, &shop, "-o", "-"]).ended_with(1);
+    assert!(mixed.stdout.is_empty() && mixed.stderr.contains("--as apple-csv"), "{mixed:?}");
+    let with_file = bench.open(["extract", &mail, "Chrome.csv", "-o", "x"]).ended_with(2);
+    assert!(with_file.stderr.contains("a call of their own"), "{}", with_file.stderr);
+}
+
+#[test]
+fn logins_of_every_layout_go_into_the_table_that_apple_imports() {
+    let bench = bench();
+    let header = "Title,URL,Username,Password,Notes,OTPAuth\n";
+    let shop = "shop,https://shop.example/,anna,chrome password,,\n";
+    let one = bench.open(["extract", "Chrome.csv", "--as", "apple-csv", "-o", "-"]).succeeded();
+    assert_eq!(one.stdout, [header, shop].concat());
+    let written = bench.open(["extract", "--as", "apple-csv", "-o", "all.csv"]).succeeded();
+    assert!(written.stderr.contains("delete it once it is imported"), "{}", written.stderr);
+    let all = fs::read_to_string(bench.path("all.csv")).unwrap();
+    assert_eq!(all.lines().count(), 6, "{all}");
+    for part in [header, shop, "\"=1+1,\"\"2\"\"\"", "  blanks  ,\"two\nlines\"", "no end"] {
+        assert!(all.contains(part), "{part}");
+    }
+    let sheet = bench.open(["extract", "logins", "--spreadsheet", "-o", "-"]).succeeded();
+    assert!(sheet.stdout.contains("\"'=1+1,\"\"2\"\"\""), "{}", sheet.stdout);
+    assert!(sheet.stderr.contains("does not import"), "{}", sheet.stderr);
+    bench.open(["extract", "Chrome.csv", "--as", "pem", "-o", "-"]).ended_with(4);
+}
+
+/// An element of a list comes out with what stands around the list.
+#[test]
+fn an_item_of_json_comes_out_as_a_file_of_its_format() {
+    let bench = Bench::with_vault();
+    let name = "bitwarden_export_20260914.json";
+    let file = samples().join("icloud-export/Passwords/Other managers").join(name);
+    bench.write(&format!("export/{name}"), fs::read(&file).unwrap());
+    bench.open(["add", "export"]).succeeded();
+    let records = records(&bench);
+    let whole: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let items = whole["items"].as_array().unwrap();
+    assert_eq!(records.len(), items.len());
+    for record in &records {
+        let handle = record["handle"].as_str().unwrap();
+        let one: Value = bench.open(["cat", handle]).succeeded().json();
+        assert_eq!(one["folders"], whole["folders"]);
+        let [only] = one["items"].as_array().unwrap().as_slice() else { panic!("{one}") };
+        assert!(items.contains(only));
+    }
+}
+
+#[test]
+fn certificates_and_keys_come_out_in_the_form_that_is_wanted() {
+    if !has(&["openssl"]) {
+        return;
+    }
+    let bench = Bench::with_vault();
+    copy(&samples().join("icloud-export/Certificates"), &bench.path("export/Certificates"));
+    copy(&samples().join("icloud-export/Keys"), &bench.path("export/Keys"));
+    bench.open(["add", "export"]).succeeded();
+    let openssl = |args: &[&str]| {
+        let said = program("openssl", args, &bench.path("")).output().unwrap();
+        (said.status.success(), String::from_utf8_lossy(&said.stdout).into_owned())
+    };
+    let all = bench.open(["certs", "--json"]).succeeded().json();
+    for certificate in all["certificates"].as_array().unwrap() {
+        let handle = certificate["handle"].as_str().unwrap();
+        let title = certificate["title"].as_str().unwrap();
+        for (form, inform) in [("pem", "PEM"), ("der", "DER")] {
+            let out = format!("{handle}.{form}");
+            bench.open(["extract", handle, "--as", form, "-o", &out]).succeeded();
+            let args = ["x509", "-noout", "-fingerprint", "-sha256", "-inform", inform, "-in"];
+            let (is_read, said) = openssl(&[&args[..], &[out.as_str()]].concat());
+            assert!(is_read, "{title} {form}");
+            assert_eq!(said.trim().rsplit('=').next(), certificate["sha256"].as_str(), "{title}");
+        }
+        // As it is in its file, which openssl reads without being told.
+        let as_is = bench.open(["cat", handle]).succeeded().bytes;
+        fs::write(bench.path("as-is"), as_is).unwrap();
+        assert!(openssl(&["x509", "-noout", "-in", "as-is"]).0, "{title}");
+    }
+    let keys = records(&bench);
+    let is_key = |record: &&Value| {
+        record["kind"] == "key" && record["title"].as_str().unwrap().starts_with("private key")
+    };
+    let mut read = 0;
+    for key in keys.iter().filter(is_key) {
+        let handle = key["handle"].as_str().unwrap();
+        let out = format!("{handle}.pem");
+        bench.open(["extract", handle, "--as", "pem", "-o", &out, "--overwrite", "always"])
+            .succeeded();
+        assert!(openssl(&["pkey", "-noout", "-in", &out]).0, "{key}");
+        let mode = fs::metadata(bench.path(&out)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{key}");
+        read += 1;
+    }
+    assert!(read > 1, "{keys:?}");
+    // All of a file at once; a DER file holds one.
+    let bundle = "Certificates/Family bundle.p7b";
+    bench.open(["extract", bundle, "--as", "pem", "-o", "bundle.pem"]).succeeded();
+    let bundled = fs::read_to_string(bench.path("bundle.pem")).unwrap();
+    assert_eq!(bundled.matches("BEGIN CERTIFICATE").count(), 3);
+    bench.open(["extract", bundle, "--as", "der", "-o", "bundle.der"]).ended_with(2);
+}
+
+/// A wallet of certificates that is public is no secret, and may be read like any file.
+#[test]
+fn what_is_general_is_written_as_any_file() {
+    let bench = Bench::with_vault();
+    copy(&samples().join("icloud-export/Certificates"), &bench.path("export"));
+    bench.open(["add", "export"]).succeeded();
+    let mut extract = bench.command(["extract", "jordan.der", "--as", "pem", "-o", "out.pem"]);
+    extract.env("ICVAULT_IDENTITY", "identity");
+    Ran::of(extract).succeeded();
+    let mode = fs::metadata(bench.path("out.pem")).unwrap().permissions().mode() & 0o777;
+    assert_ne!(mode & 0o044, 0);
+}
