@@ -97,7 +97,8 @@ fn the_table_for_apple_has_every_login_of_every_layout() {
     }
     for (file, layout) in TABLES {
         let [went_in, _] = read(&bench, layout, &format!("export/{file}"));
-        bench.open(["extract", file, "--as", "apple-csv", "-o", &format!("{layout}-apple.csv")])
+        bench
+            .open(["extract", file, "--as", "apple-csv", "-o", &format!("{layout}-apple.csv")])
             .succeeded();
         let came_out = read(&bench, "apple", &format!("{layout}-apple.csv"));
         for came_out in came_out {

@@ -8,6 +8,7 @@
 mod archive;
 mod certificates;
 mod cli;
+mod clip;
 mod copy;
 mod fidelity;
 mod find;

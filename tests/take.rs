@@ -61,9 +61,7 @@ fn logins_come_out_with_their_header_and_exact_bytes() {
     let again = bench.open(["extract", &bank, "-o", "new/folder/two.csv"]).ended_with(1);
     assert!(again.stderr.contains("--overwrite always"), "{}", again.stderr);
     assert_eq!(fs::read_to_string(bench.path("new/folder/two.csv")).unwrap(), two);
-    bench
-        .open(["extract", &bank, "-o", "new/folder/two.csv", "--overwrite", "always"])
-        .succeeded();
+    bench.open(["extract", &bank, "-o", "new/folder/two.csv", "--overwrite", "always"]).succeeded();
     assert_eq!(fs::read_to_string(bench.path("new/folder/two.csv")).unwrap(), cat(&bank));
     bench.open(["extract", &bank, "-o", "new"]).ended_with(1);
     bench.open(["extract", &bank, "-o", "not/made.csv", "-n"]).succeeded();
@@ -155,7 +153,8 @@ fn certificates_and_keys_come_out_in_the_form_that_is_wanted() {
     for key in keys.iter().filter(is_key) {
         let handle = key["handle"].as_str().unwrap();
         let out = format!("{handle}.pem");
-        bench.open(["extract", handle, "--as", "pem", "-o", &out, "--overwrite", "always"])
+        bench
+            .open(["extract", handle, "--as", "pem", "-o", &out, "--overwrite", "always"])
             .succeeded();
         assert!(openssl(&["pkey", "-noout", "-in", &out]).0, "{key}");
         let mode = fs::metadata(bench.path(&out)).unwrap().permissions().mode() & 0o777;

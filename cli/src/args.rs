@@ -303,6 +303,18 @@ fn days(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "not a number of days: 90d, 12w".to_owned())
 }
 
+/// `45`, `45s` or `2m`, of one second to one hour.
+fn seconds(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let number = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
+    number
+        .filter(|seconds| (1..=3600).contains(seconds))
+        .ok_or_else(|| "not a time of one second to one hour: 45s, 2m".to_owned())
+}
+
 #[derive(clap::Args)]
 #[command(after_help = RECORDS)]
 pub(crate) struct Show {
@@ -321,6 +333,13 @@ pub(crate) struct Show {
     /// The one-time code of now, and how long it lasts
     #[arg(long, conflicts_with_all = ["field", "json"])]
     pub(crate) totp: bool,
+    /// Put it into the clipboard instead: the password, with -f this field, with --totp the code;
+    /// cleared after TIME (90s, 2m; 45s when none is given) or with Ctrl-C, unless something else is
+    /// there by then
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "45s", value_parser = seconds)]
+    #[arg(conflicts_with_all = ["inside", "json", "reveal"])]
+    pub(crate) clip: Option<u32>,
     /// As JSON
     #[arg(long, conflicts_with = "field")]
     pub(crate) json: bool,
@@ -612,6 +631,16 @@ pub(crate) fn program_folders() -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether there is a display of a sort: WAYLAND_DISPLAY or DISPLAY tells.
+pub(crate) fn has_display(name: &str) -> bool {
+    variable(name).is_some()
+}
+
+/// The person's own folder in memory, where the system has one.
+pub(crate) fn runtime_folder() -> Option<OsString> {
+    variable("XDG_RUNTIME_DIR")
+}
+
 /// Whether age was told to print what goes to and comes from a plugin, keys among it.
 pub(crate) fn plugins_are_logged() -> bool {
     variable("AGEDEBUG").is_some_and(|value| value == "plugin")
@@ -636,4 +665,55 @@ pub(crate) fn state_folder() -> Option<PathBuf> {
 /// A variable that is set to something.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_of_one_second_to_one_hour() {
+        for (text, expected) in [
+            ("1", 1),
+            ("45", 45),
+            ("45s", 45),
+            ("1m", 60),
+            ("2m", 120),
+            ("60m", 3600),
+            ("3600s", 3600),
+        ] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "m",
+            "0",
+            "0s",
+            "0m",
+            "-1",
+            "1.5",
+            "3601",
+            "61m",
+            "1h",
+            "2ms",
+            " 2",
+            "71582789m",
+        ] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        let show = |options: &[&str]| {
+            let args = ["icvault", "show", "x"].iter().chain(options);
+            match Args::try_parse_from(args).map(|args| args.verb) {
+                Ok(Verb::Show(show)) => Some(show.clip),
+                _ => None,
+            }
+        };
+        assert_eq!(show(&[]), Some(None));
+        assert_eq!(show(&["--clip"]), Some(Some(45)));
+        assert_eq!(show(&["--clip=2m", "-f", "user"]), Some(Some(120)));
+        // What stands apart is no time of it.
+        assert_eq!(show(&["--clip", "2m"]), None);
+        assert_eq!(show(&["--clip", "--json"]), None);
+    }
 }

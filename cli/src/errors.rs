@@ -18,6 +18,8 @@ pub(crate) enum Code {
     NotAVault,
     Damaged,
     Missing,
+    Interrupted,
+    Terminated,
 }
 
 /// The whole table, also of codes that other systems and later verbs give.
@@ -58,6 +60,8 @@ impl Code {
             Self::NotAVault => 15,
             Self::Damaged => 21,
             Self::Missing => 22,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -144,6 +148,8 @@ mod tests {
             NotAVault,
             Damaged,
             Missing,
+            Interrupted,
+            Terminated,
         ];
         for code in all {
             assert!(TABLE.iter().any(|(number, _)| *number == code.number()), "{code:?}");

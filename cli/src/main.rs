@@ -6,8 +6,10 @@
 //! | `ui` | everything that is printed: escaping, progress, units |
 //! | `errors` | exit codes, and failures as a person is told them |
 //! | `words` | passphrases of words, and how soon one is guessed |
+//! | `programs` | where the programs are that icvault runs |
 //! | `plugins` | programs that know keys of other kinds |
 //! | `secrets` | passphrases and identities: files, commands, prompts |
+//! | `clip` | the clipboard: one secret for a while |
 //! | `hardening` | what the process gives up before it sees a secret |
 //! | `memory` | what is remembered of a vault outside of it |
 //! | `session` | finding and opening the vault |
@@ -18,12 +20,14 @@
 //! | `verbs` | one function a verb |
 
 mod args;
+mod clip;
 mod errors;
 mod hardening;
 mod kit;
 mod memory;
 mod names;
 mod plugins;
+mod programs;
 mod record_names;
 mod secrets;
 mod session;

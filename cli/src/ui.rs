@@ -131,6 +131,20 @@ impl Ui {
         if self.verbose { usize::MAX } else { NAMED_MAX }
     }
 
+    /// What counts seconds down for who looks on; others are told once how many there are.
+    pub(crate) fn countdown(&self, what: &'static str, seconds: u32) -> Countdown {
+        let target =
+            if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if bar.is_hidden() {
+            self.note(format!("{what} for {seconds} s"));
+        }
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Countdown { bar, what }
+    }
+
     /// A bar for long work; hidden when quiet or when nobody looks.
     pub(crate) fn progress(&self) -> Bar {
         let hidden = self.quiet || self.json;
@@ -369,6 +383,24 @@ pub(crate) fn days(nanoseconds: i64, now: i64) -> u64 {
 /// A moment for JSON: RFC 3339 in UTC.
 pub(crate) fn rfc3339(nanoseconds: i64) -> Option<String> {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).ok().map(|time| time.to_string())
+}
+
+/// A line that tells how long something stays as it is.
+pub(crate) struct Countdown {
+    bar: ProgressBar,
+    what: &'static str,
+}
+
+impl Countdown {
+    pub(crate) fn left(&self, seconds: u32) {
+        self.bar.set_message(format!("{} for {seconds} s; Ctrl-C ends it", self.what));
+    }
+}
+
+impl Drop for Countdown {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Draws progress.

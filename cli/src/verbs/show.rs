@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::records::Shown;
 use crate::args::{Args, Show};
+use crate::clip;
 use crate::errors::{Code, Failure, Result};
 use crate::record_names::{self, Meant};
 use crate::secrets::Passphrase;
@@ -34,6 +35,12 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
         return inside(vault, &info, &record, &opened, ui);
     }
     let fields = opened.fields();
+    if let Some(seconds) = verb.clip {
+        let secret = for_clipboard(&fields, verb)?;
+        // While it waits, no key and no other secret is there.
+        drop((session, opened, fields));
+        return clip::hold(&secret, seconds, ui);
+    }
     if verb.totp {
         return totp(&fields, ui);
     }
@@ -100,15 +107,29 @@ fn is_whole(record: &StoredRecord, item: &Item) -> bool {
     matches!(parts.as_slice(), [only] if only.length == item.facts.length)
 }
 
+/// The one-time code, the field that was named, or the password.
+fn for_clipboard(fields: &[Field], verb: &Show) -> Result<Zeroizing<String>> {
+    if verb.totp {
+        return one_time_code(fields).map(|(code, _)| code);
+    }
+    let name = verb.field.as_deref().unwrap_or("password");
+    field_of(fields, name).map(|field| field.value.clone())
+}
+
 fn totp(fields: &[Field], ui: &Ui) -> Result<Code> {
+    let (code, left) = one_time_code(fields)?;
+    ui.line(Zeroizing::new(format!("{}  {left} s left", *code)))?;
+    Ok(Code::Done)
+}
+
+/// The one-time code of now, and for how many seconds it lasts.
+fn one_time_code(fields: &[Field]) -> Result<(Zeroizing<String>, u64)> {
     let seed = fields.iter().find(|field| field.name == "otp" && !field.value.is_empty());
     let seed =
         seed.ok_or_else(|| Failure::new(Code::NotFound, "this record makes no one-time codes"))?;
     let seconds = u64::try_from(session::now() / 1_000_000_000).unwrap_or_default();
-    let (code, left) = logins::code(&seed.value, seconds)
-        .map_err(|reason| Failure::new(Code::Failed, format!("no one-time code: {reason}")))?;
-    ui.line(Zeroizing::new(format!("{}  {left} s left", *code)))?;
-    Ok(Code::Done)
+    logins::code(&seed.value, seconds)
+        .map_err(|reason| Failure::new(Code::Failed, format!("no one-time code: {reason}")))
 }
 
 /// What a PKCS#12 store holds; that its password is right is seen by that.
@@ -142,12 +163,7 @@ pub(super) fn kept(
 
 /// One field as it is, for a program.
 fn one_field(fields: &[Field], name: &str, verb: &Show, ui: &Ui) -> Result<Code> {
-    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-    let field = field.ok_or_else(|| {
-        let names: Vec<String> = fields.iter().map(|field| ui::escape(&field.name)).collect();
-        Failure::new(Code::NotFound, format!("no field {}", ui::escape(name)))
-            .hint(format!("it has: {}", names.join(", ")))
-    })?;
+    let field = field_of(fields, name)?;
     if field.is_secret && ui::is_terminal() && !verb.reveal {
         return Err(Failure::new(Code::Failed, "a secret is not shown on a terminal unasked")
             .hint("--reveal, or send it to a program"));
@@ -160,6 +176,14 @@ fn one_field(fields: &[Field], name: &str, verb: &Show, ui: &Ui) -> Result<Code>
     Ok(Code::Done)
 }
 
+fn field_of<'f>(fields: &'f [Field], name: &str) -> Result<&'f Field> {
+    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+    field.ok_or_else(|| {
+        let names: Vec<String> = fields.iter().map(|field| ui::escape(&field.name)).collect();
+        Failure::new(Code::NotFound, format!("no field {}", ui::escape(name)))
+            .hint(format!("it has: {}", names.join(", ")))
+    })
+}
 fn field_document(field: &Field, reveal: bool) -> Value {
     let value = (!field.is_secret || reveal).then_some(field.value.as_str());
     json!({ "name": field.name, "value": value, "secret": field.is_secret })
