@@ -76,15 +76,16 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// The record of a file that holds one; of a store, the store itself.
+/// The record of a file that holds one; of a store, the store and not what is in it.
 fn the_only(
     vault: &Vault,
     info: SnapshotInfo,
     item: &Item,
 ) -> Result<(SnapshotInfo, StoredRecord)> {
     let mut records = record_names::records_of(vault, &info, Some(&item.path))?;
-    let stores = records.iter().position(|record| is_whole(record, item));
-    match (records.len(), stores) {
+    let mut own = records.iter().enumerate().filter(|(_, record)| has_bytes(record));
+    let only = own.next().filter(|_| own.next().is_none()).map(|(at, _)| at);
+    match (records.len(), only) {
         (0, _) => {
             Err(Failure::new(Code::NotFound, "nothing is known of what is in this file one by one")
                 .hint("icvault cat gives its bytes"))
@@ -98,13 +99,10 @@ fn the_only(
     }
 }
 
-/// Whether a record is all of its file.
-fn is_whole(record: &StoredRecord, item: &Item) -> bool {
-    let Some(library::RecordBytes::Parts(parts, _)) = record.place.as_ref().map(|p| &p.bytes)
-    else {
-        return false;
-    };
-    matches!(parts.as_slice(), [only] if only.length == item.facts.length)
+/// Whether a record has bytes of its own in its file.
+fn has_bytes(record: &StoredRecord) -> bool {
+    let bytes = record.place.as_ref().map(|place| &place.bytes);
+    matches!(bytes, Some(library::RecordBytes::Parts(..)))
 }
 
 /// The one-time code, the field that was named, or the password.
