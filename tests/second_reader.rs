@@ -104,6 +104,48 @@ fn the_second_reader_reads_the_same() {
 }
 
 #[test]
+fn the_second_reader_finds_records() {
+    if !has(&["python3", "age", "zstd"]) {
+        return;
+    }
+    let bench = Bench::with_vault();
+    let sample = samples().join("icloud-export");
+    for folder in ["Passwords", "Certificates", "Keys"] {
+        copy(&sample.join(folder), &bench.path("export").join(folder));
+    }
+    bench.open(["add", "export"]).succeeded();
+    let phone = Bench::new();
+    bench.open(["key", "add", "--role", "everyday", "--recipient", &phone.recipient]).succeeded();
+    fs::copy(phone.path("identity"), bench.path("everyday")).unwrap();
+    let script = bench.path("v.icvault/reader.py");
+    for identity in ["identity", "everyday"] {
+        let listed = bench.run(["-i", identity, "list", "--records", "--json"]).succeeded().json();
+        let handle = |record: &serde_json::Value| record["handle"].as_str().unwrap().to_owned();
+        let mut ours: Vec<String> = listed.as_array().unwrap().iter().map(handle).collect();
+        let found = reader(&bench, &script, &["find", "-i", identity, "v.icvault"]).succeeded();
+        let first = |line: &str| line.split(' ').next().unwrap().to_owned();
+        let mut theirs: Vec<String> = found.stdout.lines().map(first).collect();
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
+    }
+    // One login with its header, an item of JSON with what stands around the list, a certificate.
+    for title in ["Example Shop", "Example Bank", "vpn.example.net"] {
+        let listed = bench.open(["find", title, "--json"]).succeeded().json();
+        let is_one = |record: &&serde_json::Value| {
+            record["title"] == title && record["members"] == serde_json::json!([])
+        };
+        let one = listed.as_array().unwrap().iter().find(is_one).unwrap();
+        let handle = one["handle"].as_str().unwrap();
+        let ours = bench.open(["cat", handle]).succeeded().bytes;
+        let args = ["find", "-i", "identity", "-o", "-", "v.icvault", handle];
+        let theirs = reader(&bench, &script, &args).succeeded().bytes;
+        assert!(!ours.is_empty() && theirs.starts_with(&ours), "{title}");
+    }
+    reader(&bench, &script, &["find", "-i", "identity", "v.icvault", "nothing"]).ended_with(1);
+}
+
+#[test]
 fn the_second_reader_takes_a_passphrase() {
     if !has(&["python3", "age", "age-keygen", "zstd"]) {
         return;

@@ -99,6 +99,7 @@ pub fn take(format: Format, content: &[u8], how: &[u8], password: Option<&str>) 
     };
     let bytes = match &how.derived {
         Some(derived) => format.derive(content, derived, password)?,
+        None if how.bytes.is_empty() => return None,
         None => {
             let parts: Vec<Vec<u8>> = ranges(&how.bytes)?;
             Zeroizing::new(parts.concat())
@@ -269,4 +270,126 @@ fn whole(
     let wanted = usize::try_from(CONTENT_MAX).unwrap_or(usize::MAX).saturating_add(1);
     content.fill(&mut bytes, wanted)?;
     Ok((bytes.len() < wanted).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::kinds::recognise;
+
+    fn sample(name: &str) -> Vec<u8> {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/icloud-export");
+        fs::read(data.join(name)).unwrap()
+    }
+
+    fn sheets_of(content: &[u8], password: Option<&str>) -> Sheets {
+        sheets(&recognise(content, content.len() as u64), content, password)
+    }
+
+    /// Each record, taken out by itself, is a file that holds it and nothing else.
+    fn taken_one_by_one(content: &[u8], sheet: &Sheet, password: Option<&str>) {
+        for record in &sheet.records {
+            let Locator::Derived(how) = &record.locator else { continue };
+            let taken = take(sheet.format, content, how, password).unwrap();
+            let frame: Vec<&[u8]> = taken.frame.iter().map(|part| part.as_slice()).collect();
+            let file = sheet.format.write(&frame, &[&taken.bytes]).unwrap();
+            let again = sheets_of(&file, None);
+            let [only] = again.sheets.as_slice() else { panic!("{}", record.title) };
+            let found: Vec<_> = only.records.iter().map(|found| &found.title).collect();
+            assert!(found.len() == 1 && record.title.contains(found[0]), "{found:?}");
+            assert_eq!(only.records[0].essence, record.essence, "{}", record.title);
+        }
+    }
+
+    #[test]
+    fn records_in_zips_come_out_of_them() {
+        let content = sample("Passwords/Everything.zip");
+        let found = sheets_of(&content, None);
+        let members: Vec<_> = found.sheets.iter().map(|sheet| sheet.members.clone()).collect();
+        assert!(members.contains(&vec!["inner/Old.zip".to_owned(), "Passwords.csv".to_owned()]));
+        let plain = sheets_of(&sample("Passwords/Passwords.csv"), None);
+        let inner = found.sheets.iter().find(|sheet| sheet.members.len() == 2).unwrap();
+        let titles = |sheet: &Sheet| {
+            sheet.records.iter().map(|record| record.title.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(inner), titles(&plain.sheets[0]));
+        for sheet in &found.sheets {
+            taken_one_by_one(&content, sheet, None);
+        }
+    }
+
+    #[cfg(feature = "pkcs12")]
+    #[test]
+    fn what_is_in_a_store_comes_out_of_it() {
+        let content = sample("Keys/Jordan Example.p12");
+        let closed = sheets_of(&content, Some("wrong"));
+        assert_eq!(closed.sheets[0].records.len(), 1);
+        let opened = sheets_of(&content, Some("correct horse"));
+        assert!(opened.sheets[0].records.len() > 2);
+        taken_one_by_one(&content, &opened.sheets[0], Some("correct horse"));
+        let Locator::Derived(how) = &opened.sheets[0].records[1].locator else { panic!("bytes") };
+        assert!(take(Format::Certificates, &content, how, None).is_none());
+    }
+
+    #[test]
+    fn no_other_way_leads_anywhere() {
+        let content = sample("Passwords/Everything.zip");
+        let how = |members: &[u32], bytes: &[(u64, u64)], frame: &[(u64, u64)]| {
+            How {
+                bytes: bytes.to_vec(),
+                derived: None,
+                frame: frame.to_vec(),
+                members: members.to_vec(),
+            }
+            .encode()
+        };
+        for wrong in [
+            how(&[999], &[(0, 1)], &[]),
+            how(&[0, 0, 0, 0, 0, 0], &[(0, 1)], &[]),
+            how(&[], &[(0, u64::MAX)], &[]),
+            how(&[], &[(5, 4)], &[]),
+            how(&[], &[(0, 1)], &[(u64::MAX, 0)]),
+            How::derived(&[], b"payload 1").encode(),
+            b"\xff\xff".to_vec(),
+            Vec::new(),
+        ] {
+            for format in Format::ALL {
+                assert!(take(format, &content, &wrong, None).is_none(), "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_zips_have_an_answer() {
+        let content = sample("Passwords/Everything.zip");
+        let mut seed = 0x7A69_7070_u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).unwrap()
+        };
+        for _ in 0..10_000 {
+            let mut damaged = content.clone();
+            for _ in 0..=random(3) {
+                let at = random(damaged.len());
+                match random(3) {
+                    0 => damaged.truncate(at + 1),
+                    1 => damaged[at] = u8::try_from(random(256)).unwrap(),
+                    _ => damaged[at] ^= 1 << random(8),
+                }
+            }
+            let found = sheets_of(&damaged, None);
+            for (sheet, record) in
+                found.sheets.iter().flat_map(|s| s.records.iter().map(move |r| (s, r)))
+            {
+                if let Locator::Derived(how) = &record.locator {
+                    assert!(take(sheet.format, &damaged, how, None).is_some());
+                }
+            }
+        }
+    }
 }

@@ -15,13 +15,17 @@ use vault::chain::{Entry, Record, Root, Snapshot, Tables, Trees};
 use vault::check::{CheckOptions, check};
 use vault::chunk::{ChunkType, Reference, Row, chunk_id};
 use vault::error::ErrorKind;
+use vault::files::ItemPath;
 use vault::id::PackId;
 use vault::keys::{Bundle, Compartment, Role};
 use vault::pack::{Class, Kind, Piece, raw_frame};
 use vault::payload::Lock;
 use vault::progress::Silent;
 use vault::store::{Area, MemoryStore};
-use vault::vault::{InitOptions, NewSlot, OpenOptions, SlotLetter, Unlock, Vault, list};
+use vault::vault::{
+    Facts, InitOptions, NewSlot, OpenOptions, Part, RecordBytes, RecordFacts, RecordPlace,
+    SlotLetter, Unlock, Vault, find, list, open_record, records,
+};
 
 const PEAK_MAX: u64 = 256 << 20;
 const TIME_MAX: Duration = Duration::from_secs(2);
@@ -78,16 +82,25 @@ impl Hostile {
 
     /// A snapshot whose tree of `general` has this root.
     fn put_snapshot(&self, store: &MemoryStore, facts: Reference) {
-        let root = |reference| Root {
-            reference,
-            pack: PackId::new([0; 32]),
-            start: u32::MAX,
-            frame_length: u32::MAX,
-        };
         let trees = Trees { facts: root(facts), whereabouts: root(facts) };
+        self.put_trees(store, Some(trees), None);
+    }
+
+    /// A snapshot with one record, under this key and with these values.
+    fn put_record(&self, store: &MemoryStore, key: &[u8], facts: &[u8], place: &[u8]) {
+        let half = |value: &[u8]| {
+            root(self.put_raw(store, ChunkType::Node, &cbor_node(0, &[(key, value)])))
+        };
+        let trees = Trees { facts: half(facts), whereabouts: half(place) };
+        self.put_trees(store, None, Some(trees));
+    }
+
+    /// The newest snapshot with other trees.
+    fn put_trees(&self, store: &MemoryStore, general: Option<Trees>, records: Option<Trees>) {
         let Record::Snapshot(snapshot) = self.newest.record.clone() else { panic!() };
-        let tables = Tables::default();
-        let snapshot = Snapshot { general: trees, sealed: None, tables, ..*snapshot };
+        let tables = if general.is_some() { Tables::default() } else { snapshot.tables.clone() };
+        let general = general.unwrap_or_else(|| snapshot.general.clone());
+        let snapshot = Snapshot { general, sealed: None, tables, records, ..*snapshot };
         let number = self.newest.number + 1;
         let count = self.newest.count + 1;
         let record = Record::Snapshot(Box::new(snapshot));
@@ -127,6 +140,16 @@ impl Hostile {
                         let read = items.chunks.for_each(&item.facts.content, &mut |_| Ok(()));
                         errors += usize::from(read.is_err());
                     }
+                    let mut all = records(&vault, &info);
+                    loop {
+                        match all.next_record() {
+                            Ok(None) => break,
+                            Ok(Some(one)) => {
+                                errors += usize::from(open_record(&vault, &info, &one).is_err());
+                            }
+                            Err(_) => errors += 1,
+                        }
+                    }
                 }
                 let report = check(&vault, CheckOptions { read_data: true }, &Silent).unwrap();
                 errors += report.findings.len();
@@ -140,6 +163,33 @@ impl Hostile {
     fn assert_refused(&self, store: &MemoryStore, what: &str) {
         assert!(self.probe(store, what) > 0, "{what} was not refused");
     }
+}
+
+/// A root of which nothing is known but the node.
+fn root(reference: Reference) -> Root {
+    Root { reference, pack: PackId::new([0; 32]), start: u32::MAX, frame_length: u32::MAX }
+}
+
+/// A record that is a part of the hostile author's own file.
+fn record(facts: &Facts) -> (RecordFacts, RecordPlace) {
+    let told = RecordFacts {
+        kind: "passwords".into(),
+        title: "a title".into(),
+        place: String::new(),
+        user: String::new(),
+        date: None,
+        rung: 0,
+        digest: [1; 16],
+        warnings: Vec::new(),
+    };
+    let part = Part { offset: 1, length: 2, content: facts.content.clone() };
+    let place = RecordPlace {
+        file: ItemPath::new(b"note.txt").unwrap(),
+        members: Vec::new(),
+        format: "logins".into(),
+        bytes: RecordBytes::Parts(vec![part], vec![0..5]),
+    };
+    (told, place)
 }
 
 fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
@@ -161,6 +211,10 @@ fn cbor_node(level: u8, entries: &[(&[u8], &[u8])]) -> Vec<u8> {
         node.extend(cbor_bytes(value));
     }
     node
+}
+
+fn part_of(facts: &Facts, offset: u64, length: u64) -> Part {
+    Part { offset, length, content: facts.content.clone() }
 }
 
 /// The value of a file with rows of content.
@@ -324,6 +378,53 @@ fn each_bomb_is_refused() {
         let store = hostile.store.copy();
         put_entry(&store, bundle, 9, &entry_around(bundle, b"\xA0", length));
         hostile.assert_refused(&store, "an entry of another length");
+    }
+
+    // Records.
+    let vault = open_seeded(Arc::new(hostile.store.copy()), &hostile.owner.full, 4).unwrap();
+    let info = vault.snapshots().unwrap().pop().unwrap();
+    let note = ItemPath::new(b"note.txt").unwrap();
+    let note = find(&vault, &info, &note).unwrap().unwrap();
+    let (facts, place) = record(&note.facts);
+    let with_record = |key: &[u8], facts: &[u8], place: &[u8]| {
+        let store = hostile.store.copy();
+        hostile.put_record(&store, key, facts, place);
+        store
+    };
+    let (key, told, lies) = ([7; 22], facts.encode(), place.encode());
+    assert_eq!(hostile.probe(&with_record(&key, &told, &lies), "a record of our own"), 0);
+    for length in [0, 1, 20, 21, 23, 4_096] {
+        if length > 0 {
+            let store = with_record(&vec![7; length], &told, &lies);
+            hostile.assert_refused(&store, "a record under no key of one");
+        }
+    }
+    for (what, bytes) in [
+        ("more than there is", RecordBytes::Parts(vec![part_of(&note.facts, 1, 5)], vec![])),
+        ("nothing", RecordBytes::Parts(vec![part_of(&note.facts, 1, 0)], vec![])),
+        ("an overflow", RecordBytes::Parts(vec![part_of(&note.facts, u64::MAX, 2)], vec![])),
+        (
+            "a frame beyond the file",
+            RecordBytes::Parts(vec![part_of(&note.facts, 0, 1)], vec![4..u64::MAX]),
+        ),
+        ("what is not there", RecordBytes::Derived(b"\xA0".to_vec())),
+    ] {
+        let place = RecordPlace { bytes, ..place.clone() };
+        let store = with_record(&key, &told, &place.encode());
+        hostile.assert_refused(&store, &format!("a record of {what}"));
+    }
+    // spec R-2
+    let elsewhere = RecordPlace { file: ItemPath::new(b"other").unwrap(), ..place.clone() };
+    hostile.assert_refused(&with_record(&key, &told, &elsewhere.encode()), "a record of no file");
+    let long = RecordFacts { title: "x".repeat(1_025), ..facts.clone() };
+    hostile.assert_refused(&with_record(&key, &long.encode(), &lies), "a record with a long title");
+    for (what, bomb) in cbor_bombs() {
+        if bomb.len() < 8_000 {
+            let store = with_record(&key, &bomb, &lies);
+            hostile.assert_refused(&store, &format!("{what} in a record"));
+            let store = with_record(&key, &told, &bomb);
+            hostile.assert_refused(&store, &format!("{what} where a record is"));
+        }
     }
 
     // zstd.

@@ -99,6 +99,13 @@ fn number(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
 }
 
+/// The first 40 bits in the alphabet of handles.
+fn letters(mac: &[u8]) -> String {
+    let bits = mac[..5].iter().fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
+    let letters = b"0123456789abcdefghjkmnpqrstvwxyz";
+    (0..8).map(|place| char::from(letters[bits >> (35 - 5 * place) & 31])).collect()
+}
+
 /// The page: every step with its bytes.
 fn page() -> String {
     let root = folder().join("example.icvault");
@@ -144,15 +151,39 @@ fn page() -> String {
 
     say("\n## A handle (11)\n\n".to_owned());
     let mac = hmac(&bundle.key("icvault handle", &general, 2), &[b"example\0Notes\0hello.txt"]);
-    let bits = mac[..5].iter().fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
-    let letters = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let handle: String =
-        (0..8).map(|place| char::from(letters[bits >> (35 - 5 * place) & 31])).collect();
+    let handle = letters(&mac);
     assert_eq!(format!("i{handle}"), HANDLE);
     say(format!(
         "`Notes/hello.txt` of the source `example`: HMAC(handle key, `example` ‖ `00` ‖ `Notes` ‖ `00` ‖\n\
          `hello.txt`) begins with `{}`, so its handle is `{HANDLE}`.\n",
         hex(&mac[..5])
+    ));
+
+    say("\n## A record (11)\n\n".to_owned());
+    let identity: Vec<u8> = ["passwords", "shop.example.com", "anna"]
+        .iter()
+        .flat_map(|part| [&(part.len() as u64).to_le_bytes()[..], part.as_bytes()].concat())
+        .collect();
+    let record_key = bundle.key("icvault record", &index, 3);
+    let mac = hmac(&record_key, &[b"passwords", &[0, 1], &identity]);
+    let is_there = files(&root.join("packs"))
+        .iter()
+        .filter_map(|path| plaintext(path, bundle.identity(2)))
+        .any(|pack| pack.windows(20).any(|window| window == &mac[..20]));
+    assert!(is_there, "the key of the record is in a node");
+    let handle_key = bundle.key("icvault handle", &bundle.bytes("sealed secret"), 3);
+    let handle = letters(&hmac(&handle_key, &[&[0], &mac[..20]]));
+    assert_eq!(format!("r{handle}"), RECORD);
+    say(format!(
+        "The login in `Passwords.csv` is of kind `passwords` and is told by host and user, on rung 1. The \
+         program\nwrites its identity as kind, host and user, each behind its length as u64:\n\n{}\n\
+         The record key of sealed is `{}`.\nHMAC(record key, `passwords` ‖ `00` ‖ `01` ‖ identity) \
+         begins with the first 20 bytes of its key in the\ntrees of snapshot 4; the number behind them \
+         is 0, so the key is\n\n{}\nHMAC(handle key of sealed, `00` ‖ these 20 bytes) gives its \
+         handle, `{RECORD}`.\n",
+        block(&identity),
+        hex(&record_key),
+        block(&[&mac[..20], &[0, 0]].concat()),
     ));
 
     let entry =
@@ -222,6 +253,9 @@ fn page() -> String {
 
 /// The handle of `Notes/hello.txt` in the example.
 const HANDLE: &str = "i1bsr2hkx";
+
+/// The handle of the login in `Passwords.csv`.
+const RECORD: &str = "ryrq91hbt";
 
 #[test]
 fn the_page_says_what_the_bytes_are() {

@@ -14,6 +14,7 @@ mod damage;
 mod example;
 mod forgery;
 mod interruption;
+mod records;
 mod roles;
 mod roundtrip;
 mod support;

@@ -1,0 +1,158 @@
+//! Records in their trees: shared by exports, found by handle, added by who cannot read them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use vault::keys::{Compartment, Role};
+use vault::payload::{Identity, Lock, SlotRecipient};
+use vault::store::MemoryStore;
+use vault::vault::{
+    HandlePrefix, NewSlot, Query, SlotLetter, SnapshotInfo, Spec, Vault, add_slot, open_record,
+    records, records_called, search_records,
+};
+
+use super::support::{Owner, add, open_seeded};
+
+const LOGINS: &str = "Title,URL,Username,Password,Notes,OTPAuth\n\
+    one,https://one.example/,anna,first,,\n\
+    two,https://two.example/,anna,second,,\n\
+    three,https://three.example/,bert,third,,\n";
+
+fn certificates() -> String {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/icloud-export");
+    fs::read_to_string(data.join("Certificates/www.example.com.pem")).unwrap()
+}
+
+fn newest(vault: &Vault, source: &str) -> SnapshotInfo {
+    vault.resolve(&Spec::Source { name: source.to_owned(), back: 0 }).unwrap()
+}
+
+/// Title and bytes of every record that can be read.
+fn all(vault: &Vault, info: &SnapshotInfo) -> BTreeSet<(String, Vec<u8>)> {
+    let mut found = BTreeSet::new();
+    let mut stored = records(vault, info);
+    while let Some(record) = stored.next_record().unwrap() {
+        let opened = open_record(vault, info, &record).unwrap();
+        found.insert((record.facts.title, opened.bytes.to_vec()));
+    }
+    found
+}
+
+#[test]
+fn records_of_two_exports_are_the_same_nodes_whatever_their_files_are_called() {
+    let temp = tempfile::tempdir().unwrap();
+    let write = |path: &str, content: &str| {
+        let path = temp.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    let owner = Owner::new();
+    let mut vault = owner.init(Arc::new(MemoryStore::new())).unwrap();
+    write("spring/Passwords.csv", LOGINS);
+    write("spring/all.pem", &certificates());
+    add(&mut vault, &temp.path().join("spring"), "export").unwrap();
+    let spring = newest(&vault, "export");
+
+    // Other names, another order of the rows.
+    let rows: Vec<&str> = LOGINS.split_inclusive('\n').collect();
+    write("autumn/sub/암호.csv", &[rows[0], rows[3], rows[1], rows[2]].concat());
+    write("autumn/certificates", &certificates());
+    add(&mut vault, &temp.path().join("autumn"), "export").unwrap();
+    let autumn = newest(&vault, "export");
+    for compartment in [Compartment::General, Compartment::Sealed] {
+        let trees = |info: &SnapshotInfo| info.snapshot.records_in(compartment).unwrap().clone();
+        let (spring, autumn) = (trees(&spring), trees(&autumn));
+        assert_eq!(spring.facts.reference, autumn.facts.reference, "{compartment:?}");
+        assert_ne!(spring.whereabouts.reference, autumn.whereabouts.reference);
+    }
+    assert_eq!(all(&vault, &spring), all(&vault, &autumn));
+    // One changed, one gone: that is what differs.
+    write(
+        "winter/Passwords.csv",
+        &[rows[0], &rows[1].replace("first", "changed"), rows[2]].concat(),
+    );
+    add(&mut vault, &temp.path().join("winter"), "export").unwrap();
+    let snapshots = vault.snapshots().unwrap();
+    let found = search_records(&vault, &snapshots, &Query::default()).unwrap();
+    let told: Vec<(String, usize, bool)> = found
+        .records
+        .iter()
+        .filter(|record| record.compartment == Compartment::Sealed)
+        .map(|record| {
+            (record.versions[0].facts.title.clone(), record.versions_total, record.is_gone)
+        })
+        .collect();
+    let expected = [("one", 2, false), ("three", 1, true), ("two", 1, false)];
+    assert_eq!(told, expected.map(|(title, count, gone)| (title.to_owned(), count, gone)));
+}
+
+#[test]
+fn a_handle_leads_to_its_record_from_its_first_letters_on() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("Passwords.csv"), LOGINS).unwrap();
+    fs::write(temp.path().join("all.pem"), certificates()).unwrap();
+    let owner = Owner::new();
+    let mut vault = owner.init(Arc::new(MemoryStore::new())).unwrap();
+    add(&mut vault, temp.path(), "export").unwrap();
+    let info = newest(&vault, "export");
+    let mut stored = records(&vault, &info);
+    let mut seen = 0;
+    while let Some(record) = stored.next_record().unwrap() {
+        let handle = vault.record_handle(record.compartment, &record.name).unwrap().to_string();
+        for length in 5..=9 {
+            let prefix = HandlePrefix::parse(&handle[..length]).unwrap();
+            let called = records_called(&vault, &info, &prefix).unwrap();
+            assert!(called.iter().any(|found| found.name == record.name), "{handle} {length}");
+            let fits = |name| {
+                let handle = vault.record_handle(record.compartment, name);
+                handle.is_some_and(|handle| prefix.fits(handle))
+            };
+            assert!(called.iter().all(|found| fits(&found.name)), "{handle} {length}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn who_cannot_read_what_is_sealed_adds_records_to_it_all_the_same() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("Passwords.csv"), LOGINS).unwrap();
+    fs::write(temp.path().join("all.pem"), certificates()).unwrap();
+    let (owner, adder) = (Owner::new(), Identity::generate());
+    let store = MemoryStore::new();
+    let mut vault = owner.init(Arc::new(store.clone())).unwrap();
+    let recipient = SlotRecipient::parse(&adder.recipient().to_string()).unwrap();
+    let slot = NewSlot {
+        lock: Lock::Recipient(&recipient),
+        letter: SlotLetter::Key,
+        role: Role::Add,
+        label: "adder".to_owned(),
+    };
+    add_slot(&mut vault, slot, 1).unwrap();
+    add(&mut vault, temp.path(), "by full").unwrap();
+    let expected = all(&vault, &newest(&vault, "by full"));
+    for (source, identity, seed) in [("by everyday", &owner.everyday, 5), ("by add", &adder, 6)] {
+        let mut other = open_seeded(Arc::new(store.clone()), identity, seed).unwrap();
+        add(&mut other, temp.path(), source).unwrap();
+        let full = open_seeded(Arc::new(store.clone()), &owner.full, 7).unwrap();
+        let info = newest(&full, source);
+        assert_eq!(all(&full, &info), expected, "{source}");
+        // The same login has the same handle, whoever added it.
+        let handles = |info: &SnapshotInfo| -> BTreeSet<String> {
+            let mut stored = records(&full, info);
+            std::iter::from_fn(|| stored.next_record().unwrap())
+                .filter_map(|record| full.record_handle(record.compartment, &record.name))
+                .map(|handle| handle.to_string())
+                .collect()
+        };
+        assert_eq!(handles(&info), handles(&newest(&full, "by full")), "{source}");
+    }
+    let everyday = open_seeded(Arc::new(store), &owner.everyday, 8).unwrap();
+    let info = newest(&everyday, "by full");
+    let titles: BTreeSet<String> = all(&everyday, &info).into_iter().map(|(t, _)| t).collect();
+    assert!(!titles.contains("one") && titles.contains("www.example.com"), "{titles:?}");
+    assert!(records(&everyday, &info).locked);
+}
