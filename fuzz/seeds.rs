@@ -6,14 +6,16 @@ use std::path::Path;
 use std::{env, fs, io};
 
 use vault::chain::{self, Entry, Record, RollRow, Root, SlotRow, Snapshot, Tables, Trees};
-use vault::chunk::{Reference, WireRow};
+use vault::chunk::{Content, Reference, WireRow};
 use vault::error::Result;
+use vault::files::ItemPath;
 use vault::format;
 use vault::id::{ChunkId, EntryId, MacKey, PackId, PackTag, TableId, VaultId};
 use vault::index::{self, Row, Union};
 use vault::keys::{Bundle, Compartment, Role};
 use vault::pack::{self, Class, Compressor, Kind, PackWriter, Piece, Place, Salt};
 use vault::payload::{FileKey, Identity, Writer};
+use vault::vault::{Part, RecordBytes, RecordFacts, RecordPlace};
 use vault::{chunk::ChunkType, tree, wire};
 
 fn main() -> io::Result<()> {
@@ -114,6 +116,9 @@ fn main() -> io::Result<()> {
     put(10, "zip", &[ZIP])?;
     put(10, "tar", &[&tar()])?;
     put(10, "gzip", &[b"\x1F\x8B\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0"])?;
+    let (facts, place) = record();
+    put(12, "facts", &[&facts.encode()])?;
+    put(12, "place", &[&place.encode()])?;
     put(11, "name", &["Ünïcode\u{200d} ﬁle.txt".as_bytes()])?;
     put(11, "path", &[b"a/b\0c"])
 }
@@ -200,6 +205,29 @@ fn snapshot() -> Record {
         general: trees(None),
         records: Some(trees(None)),
     }))
+}
+
+/// What trees say of a record.
+fn record() -> (RecordFacts, RecordPlace) {
+    let facts = RecordFacts {
+        kind: "passwords".into(),
+        title: "Example".into(),
+        place: "example.com".into(),
+        user: "anna".into(),
+        date: Some(1_700_000_000),
+        rung: 1,
+        digest: [5; 16],
+        warnings: vec!["weak password".into()],
+    };
+    let content = Content { rows: vec![chunk_row()], depth: 0 };
+    let part = Part { offset: 0, length: 1, content };
+    let place = RecordPlace {
+        file: ItemPath::new(b"Passwords.csv").expect("a name"),
+        members: vec!["inner.zip".into()],
+        format: "logins".into(),
+        bytes: RecordBytes::Parts(vec![part], vec![0..1]),
+    };
+    (facts, place)
 }
 
 /// A tree of two levels as `decoders` reads it: nodes with their lengths, the root first, each

@@ -15,15 +15,18 @@ use vault::format;
 use vault::id::{ChunkId, MacKey, VaultId};
 use vault::index::{Plaintext, Table, TableKeys};
 use vault::keys::{Bundle, Compartment};
-use vault::kinds;
+use vault::kinds::{self, Locator};
 use vault::pack::{self, Class, Decompressor, Directory, Kind, PackWriter};
 use vault::payload::{self, FileKey, Identity, Reader, Writer};
 use vault::tree::{self, Nodes, Range};
+use vault::vault::{RecordFacts, RecordPlace};
 use vault::wire::{self, Head};
 
 /// Decoders, at the numbers that the seeds name.
-const DECODERS: [fn(&[u8]); 12] =
-    [cbor, bundle, directory, frame, table, list, entry, tree, age_file, age_header, kind, name];
+const DECODERS: [fn(&[u8]); 13] = [
+    cbor, bundle, directory, frame, table, list, entry, tree, age_file, age_header, kind, name,
+    record,
+];
 
 fuzz_target!(|data: &[u8]| {
     if let Some((&first, rest)) = data.split_first()
@@ -262,6 +265,36 @@ fn kind(data: &[u8]) {
     let examined = kinds::examine(data, data.len() as u64, &mut Cursor::new(data));
     let examined = examined.expect("memory can be read");
     assert!(examined.sealed || examined.doubt.is_none(), "what is in doubt is sealed");
+    for sheet in kinds::sheets(&examined, data, Some("password")).sheets {
+        let frame = kinds::parts(data, &sheet.frame).expect("a frame is in its file");
+        for record in &sheet.records {
+            match &record.locator {
+                Locator::Bytes(ranges) => {
+                    let bytes = kinds::parts(data, ranges).expect("a record is in its file");
+                    let bytes = bytes.concat();
+                    drop(sheet.format.fields(&frame, &bytes));
+                    drop(sheet.format.write(&frame, &[&bytes, &bytes]));
+                }
+                Locator::Derived(how) => {
+                    let taken = kinds::take(sheet.format, data, how, Some("password"));
+                    let taken = taken.expect("a record is in its file");
+                    let frame: Vec<&[u8]> =
+                        taken.frame.iter().map(|part| part.as_slice()).collect();
+                    drop(sheet.format.fields(&frame, &taken.bytes));
+                }
+            }
+        }
+    }
+}
+
+/// What the trees say of a record.
+fn record(data: &[u8]) {
+    if let Ok(facts) = RecordFacts::decode(data) {
+        assert_eq!(RecordFacts::decode(&facts.encode()), Ok(facts));
+    }
+    if let Ok(place) = RecordPlace::decode(data) {
+        assert_eq!(RecordPlace::decode(&place.encode()), Ok(place));
+    }
 }
 
 fn name(data: &[u8]) {
