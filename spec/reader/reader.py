@@ -294,10 +294,13 @@ class Vault:
 
     def handle(self, key, compartment):
         """The handle of a record (section 11)."""
-        if compartment == SEALED:
-            secret = mac(bytes(32), self.handles[SEALED])
-            key = mac(mac(secret, b"icvault handle\0%b\3\1\1" % self.vault), b"\0" + key[:20])
         bits = int.from_bytes(key[:5], "big")
+        if compartment == SEALED:
+            secret, left, right = mac(bytes(32), self.handles[SEALED]), bits >> 20, bits & 0xfffff
+            for n in range(4):
+                code = mac(mac(secret, b"icvault handle\0%b\3\1\1" % self.vault), struct.pack("<BBI", 0, n, right))
+                left, right = right, left ^ int.from_bytes(code[:4], "little") & 0xfffff
+            bits = left << 20 | right
         return "r" + "".join("0123456789abcdefghjkmnpqrstvwxyz"[bits >> at & 31] for at in range(35, -1, -5))
 
     def find(self, snapshot, want, output):

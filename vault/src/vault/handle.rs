@@ -31,8 +31,8 @@ impl Handle {
         Self::of(ITEM, &key.mac(&[source.as_bytes(), &[0], path]))
     }
 
-    /// The handle of a record that is made of these bytes, at least five.
-    pub(super) fn of_record(bytes: &[u8]) -> Self {
+    /// The handle of a record that is made of these 40 bits.
+    pub(super) fn of_record(bytes: &[u8; 5]) -> Self {
         Self::of(RECORD, bytes)
     }
 

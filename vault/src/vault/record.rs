@@ -149,13 +149,69 @@ impl Keyring {
         compartment: Compartment,
         name: &RecordName,
     ) -> Option<Handle> {
-        match compartment {
+        let [a, b, c, d, e, ..] = name.0;
+        let first = [a, b, c, d, e];
+        Some(match compartment {
             Compartment::Sealed => {
-                let mac = self.handle_sealed.as_ref()?.mac(&[&[0], &name.0]);
-                Some(Handle::of_record(&mac))
+                Handle::of_record(&permutation::forth(self.handle_sealed.as_ref()?, first))
             }
-            Compartment::Index | Compartment::General => Some(Handle::of_record(&name.0)),
+            Compartment::Index | Compartment::General => Handle::of_record(&first),
+        })
+    }
+
+    /// The first bytes of the names of records whose handle this is; none where the role does not
+    /// read the compartment.
+    pub(super) fn record_called(
+        &self,
+        compartment: Compartment,
+        handle: [u8; 5],
+    ) -> Option<[u8; 5]> {
+        match compartment {
+            Compartment::Sealed => Some(permutation::back(self.handle_sealed.as_ref()?, handle)),
+            Compartment::Index | Compartment::General => Some(handle),
         }
+    }
+}
+
+/// The permutation of 40 bits between names and handles in `sealed` (spec 11).
+mod permutation {
+    use crate::id::MacKey;
+
+    const ROUNDS: u8 = 4;
+    /// The bits of a half.
+    const HALF: u32 = 20;
+    const MASK: u64 = (1 << HALF) - 1;
+
+    pub(super) fn forth(key: &MacKey, bytes: [u8; 5]) -> [u8; 5] {
+        let (mut left, mut right) = halves(bytes);
+        for round in 0..ROUNDS {
+            (left, right) = (right, left ^ mixed(key, round, right));
+        }
+        joined(left, right)
+    }
+
+    pub(super) fn back(key: &MacKey, bytes: [u8; 5]) -> [u8; 5] {
+        let (mut left, mut right) = halves(bytes);
+        for round in (0..ROUNDS).rev() {
+            (left, right) = (right ^ mixed(key, round, left), left);
+        }
+        joined(left, right)
+    }
+
+    fn mixed(key: &MacKey, round: u8, right: u64) -> u64 {
+        let [a, b, c, d, ..] = right.to_le_bytes();
+        let [e, f, g, h, ..] = key.mac(&[&[0, round], &[a, b, c, d]]);
+        u64::from(u32::from_le_bytes([e, f, g, h])) & MASK
+    }
+
+    fn halves(bytes: [u8; 5]) -> (u64, u64) {
+        let bits = bytes.iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
+        (bits >> HALF, bits & MASK)
+    }
+
+    fn joined(left: u64, right: u64) -> [u8; 5] {
+        let [e, d, c, b, a, ..] = (left << HALF | right).to_le_bytes();
+        [a, b, c, d, e]
     }
 }
 
@@ -355,6 +411,17 @@ mod tests {
         }
         let name = RecordName([1; NAME_SIZE]);
         assert_eq!(RecordName::of_key(&name.key(513)), Ok(name));
+    }
+
+    #[test]
+    fn a_handle_leads_back_to_its_name() {
+        let key = MacKey::new([7; 32]);
+        for name in [[0; 5], [255; 5], [1, 2, 3, 4, 5], [0x80, 0, 0, 0, 1]] {
+            let handle = permutation::forth(&key, name);
+            assert_ne!(handle, name);
+            assert_eq!(permutation::back(&key, handle), name);
+            assert_ne!(permutation::forth(&MacKey::new([8; 32]), name), handle);
+        }
     }
 
     #[test]

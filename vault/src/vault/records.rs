@@ -104,8 +104,9 @@ impl StoredRecords<'_> {
     }
 }
 
-/// The records of a snapshot whose handles begin like this, in the order of their keys. In `general`
-/// they are found in log steps; in `sealed`, where the handle is no part of the key, by asking each.
+/// The records of a snapshot whose handles begin like this, in the order of their keys. They are
+/// found in log steps; only where a part of a handle of `sealed` is given, whose order is another one
+/// than that of the keys, each record is asked.
 ///
 /// # Errors
 /// When a part of a tree that may have them is lost.
@@ -118,8 +119,9 @@ pub fn records_called(
     chunks.enter(&info.snapshot);
     let mut found = Vec::new();
     for (compartment, trees) in readable(vault, info) {
-        let is_ordered = compartment == Compartment::General;
-        let from = if is_ordered { prefix.first_bytes().to_vec() } else { Vec::new() };
+        let is_ordered = compartment == Compartment::General || prefix.is_whole();
+        let from = vault.keys.record_called(compartment, prefix.first_bytes());
+        let from = from.filter(|_| is_ordered).map(|bytes| bytes.to_vec()).unwrap_or_default();
         let mut range = Range::new(&trees.facts.reference, &from);
         while let Some((key, value)) = range.next(&mut chunks)? {
             let name = RecordName::of_key(&key)?;

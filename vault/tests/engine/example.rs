@@ -172,15 +172,24 @@ fn page() -> String {
         .any(|pack| pack.windows(20).any(|window| window == &mac[..20]));
     assert!(is_there, "the key of the record is in a node");
     let handle_key = bundle.key("icvault handle", &bundle.bytes("sealed secret"), 3);
-    let handle = letters(&hmac(&handle_key, &[&[0], &mac[..20]]));
+    let bits = mac[..5].iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
+    let (mut left, mut right) = (bits >> 20, bits & 0xF_FFFF);
+    let mut halves = format!("L = {left}, R = {right}");
+    for n in 0..4 {
+        let code = hmac(&handle_key, &[&[0, n], &right.to_le_bytes()[..4]]);
+        let mixed = code[..4].iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+        (left, right) = (right, left ^ (mixed & 0xF_FFFF));
+        write!(halves, "; {left}, {right}").unwrap();
+    }
+    let handle = letters(&(left << 20 | right).to_be_bytes()[3..]);
     assert_eq!(format!("r{handle}"), RECORD);
     say(format!(
         "The login in `Passwords.csv` is of kind `passwords` and is told by host and user, on rung 1. The \
          program\nwrites its identity as kind, host and user, each behind its length as u64:\n\n{}\n\
          The record key of sealed is `{}`.\nHMAC(record key, `passwords` ‖ `00` ‖ `01` ‖ identity) \
          begins with the first 20 bytes of its key in the\ntrees of snapshot 4; the number behind them \
-         is 0, so the key is\n\n{}\nHMAC(handle key of sealed, `00` ‖ these 20 bytes) gives its \
-         handle, `{RECORD}`.\n",
+         is 0, so the key is\n\n{}\nIts first 40 bits, and what the four steps under the handle key of sealed \
+         make of them: {halves}.\nSo its handle is `{RECORD}`.\n",
         block(&identity),
         hex(&record_key),
         block(&[&mac[..20], &[0, 0]].concat()),
@@ -255,7 +264,7 @@ fn page() -> String {
 const HANDLE: &str = "i1bsr2hkx";
 
 /// The handle of the login in `Passwords.csv`.
-const RECORD: &str = "ryrq91hbt";
+const RECORD: &str = "rx567pv6j";
 
 #[test]
 fn the_page_says_what_the_bytes_are() {
