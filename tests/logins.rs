@@ -67,8 +67,10 @@ fn every_login_that_comes_out_is_read_as_it_went_in() {
         for (reader, all) in ["csv", "pass-import"].iter().zip(&went_in) {
             let mut left: Vec<&Value> = all.iter().collect();
             for handle in &handles {
-                let out = format!("{handle}-{reader}.csv");
-                bench.open(["extract", handle, "-o", &out]).succeeded();
+                let out = format!("{handle}-{layout}-{reader}.csv");
+                // The same login may be in other files as well.
+                let item = format!("{file}#{handle}");
+                bench.open(["extract", &item, "-o", &out]).succeeded();
                 let came_out = read(&bench, layout, &out);
                 let came_out = &came_out[usize::from(*reader != "csv")];
                 let [only] = came_out.as_slice() else { panic!("{came_out:?}") };
@@ -79,7 +81,8 @@ fn every_login_that_comes_out_is_read_as_it_went_in() {
         }
         // All of them at once, as one table.
         let together = format!("{layout}.csv");
-        let args = ["extract"].into_iter().chain(handles.iter().copied());
+        let items: Vec<String> = handles.iter().map(|handle| format!("{file}#{handle}")).collect();
+        let args = ["extract"].into_iter().chain(items.iter().map(String::as_str));
         bench.open(args.chain(["-o", together.as_str()])).succeeded();
         let came_out = read(&bench, layout, &together);
         for (ours, theirs) in came_out.iter().zip(&went_in) {

@@ -74,6 +74,25 @@ fn logins_come_out_with_their_header_and_exact_bytes() {
     assert!(with_file.stderr.contains("a call of their own"), "{}", with_file.stderr);
 }
 
+/// Two browsers have one account, one of them with an old password.
+#[test]
+fn a_login_that_differs_from_file_to_file_is_not_guessed() {
+    let bench = Bench::with_vault();
+    bench.write("export/Chrome.csv", CHROME);
+    bench.write("export/Copy.csv", CHROME);
+    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    let shop = handle(&records(&bench), "shop");
+    assert_eq!(bench.open(["cat", &shop]).succeeded().stdout, CHROME);
+    bench.write("export/Old.csv", CHROME.replace("chrome password", "an old one"));
+    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    let which = bench.open(["cat", &shop]).ended_with(4);
+    assert!(which.stderr.contains(&format!("logins:Old.csv#{shop}")), "{}", which.stderr);
+    let old = bench.open(["cat", &format!("logins:Old.csv#{shop}")]).succeeded().stdout;
+    assert!(old.contains("an old one"), "{old}");
+    let field = bench.open(["show", &format!("Copy.csv#{shop}"), "-f", "password"]).succeeded();
+    assert_eq!(field.stdout, "chrome password");
+}
+
 #[test]
 fn logins_of_every_layout_go_into_the_table_that_apple_imports() {
     let bench = bench();

@@ -189,7 +189,7 @@ const NAMING: &str = "SNAPSHOT is a SOURCE (its newest), SOURCE~N (N before that
     has it, or SNAPSHOT:ITEM.";
 /// How a record is written.
 const RECORDS: &str = "A record is written as its handle (as `find` and `list --records` print it, or \
-    its first five characters), PATH#TITLE with a part of the title, or a part of the title alone; \
+    its first five characters), PATH#HANDLE, PATH#TITLE with a part of the title, or a part of the title alone; \
     SNAPSHOT:HANDLE is the record as it was then.";
 /// How DATE is written.
 const DATES: &str = "DATE is 2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z.";

@@ -24,7 +24,7 @@ pub(crate) enum Meant {
 }
 
 /// What `SNAPSHOT[:ITEM]` or `ITEM` means: the handle of a record, an item or a snapshot,
-/// `PATH#TITLE`, or a part of the title of one record of the newest snapshots.
+/// `PATH#TITLE`, `PATH#HANDLE`, or a part of the title of one record of the newest snapshots.
 pub(crate) fn resolve(vault: &Vault, text: &OsStr) -> Result<Meant> {
     if let Some((info, record)) = by_handle(vault, text)? {
         return Ok(Meant::Record(info, record));
@@ -111,7 +111,7 @@ fn called(
     only(vault, found, "several records have a handle that begins so")
 }
 
-/// `PATH#TITLE`, or a part of a title.
+/// `PATH#TITLE`, `PATH#HANDLE`, or a part of a title.
 fn by_title(vault: &Vault, text: &OsStr) -> Result<Option<InSnapshot>> {
     let bytes = text.as_bytes();
     let hashes = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'#');
@@ -125,9 +125,14 @@ fn by_title(vault: &Vault, text: &OsStr) -> Result<Option<InSnapshot>> {
         else {
             continue;
         };
+        let prefix = HandlePrefix::parse(title).filter(HandlePrefix::is_of_record);
         let title = title.to_lowercase();
         let records = records_of(vault, &info, Some(&item.path))?.into_iter();
-        let fits = |record: &StoredRecord| record.facts.title.to_lowercase().contains(&title);
+        let fits = |record: &StoredRecord| {
+            let handle = vault.record_handle(record.compartment, &record.name);
+            record.facts.title.to_lowercase().contains(&title)
+                || prefix.as_ref().zip(handle).is_some_and(|(prefix, handle)| prefix.fits(handle))
+        };
         let found = records.filter(fits).map(|record| (info.clone(), record)).collect();
         return only(vault, found, "several records of this file have such a title");
     }
@@ -146,26 +151,34 @@ fn by_title(vault: &Vault, text: &OsStr) -> Result<Option<InSnapshot>> {
     only(vault, found, "several records are called so")
 }
 
-/// The first of records that all are the same one, which may stand in several files.
+/// The first of records that all are the same one and say the same, wherever they stand.
 fn only(vault: &Vault, found: Vec<InSnapshot>, message: &str) -> Result<Option<InSnapshot>> {
-    let mut handles = Vec::new();
-    for (_, record) in &found {
+    let Some((_, first)) = found.first() else { return Ok(None) };
+    let is_same_one = |(_, record): &InSnapshot| {
+        record.name == first.name && record.compartment == first.compartment
+    };
+    let says_the_same = |(_, record): &InSnapshot| record.facts.digest == first.facts.digest;
+    let handle = |record: &StoredRecord| {
         let handle = vault.record_handle(record.compartment, &record.name);
-        let title = ui::plain(record.facts.title.as_bytes());
-        if handles.iter().all(|(known, _)| *known != handle) {
-            handles.push((handle, title));
-        }
-    }
-    if handles.len() < 2 {
+        handle.map(|handle| handle.to_string()).unwrap_or_default()
+    };
+    let (message, mut names): (_, Vec<String>) = if !found.iter().all(is_same_one) {
+        let title = |record: &StoredRecord| ui::plain(record.facts.title.as_bytes());
+        let names = found.iter().map(|(_, record)| format!("{} {}", handle(record), title(record)));
+        (message, names.collect())
+    } else if !found.iter().all(says_the_same) {
+        let place = |(info, record): &InSnapshot| {
+            let place = record.place.as_ref()?;
+            let file = ui::plain(&place.file.to_display());
+            Some(format!("{}:{file}#{}", info.snapshot.source, handle(record)))
+        };
+        let message = "this record does not say the same in every file";
+        (message, found.iter().filter_map(place).collect())
+    } else {
         return Ok(found.into_iter().next());
-    }
-    let mut names: Vec<String> = handles
-        .into_iter()
-        .map(|(handle, title)| {
-            format!("{} {title}", handle.map(|handle| handle.to_string()).unwrap_or_default())
-        })
-        .collect();
+    };
     const NAMED_MAX: usize = 10;
+    names.dedup();
     if names.len() > NAMED_MAX {
         let more = names.len() - NAMED_MAX;
         names.truncate(NAMED_MAX);
