@@ -246,12 +246,11 @@ fn member(content: &[u8], numbers: &[u32]) -> Option<Zeroizing<Vec<u8>>> {
     if deeper.is_empty() { Some(found) } else { member(&found, deeper) }
 }
 
-/// Shows each member of a zip: its number, its name and what it holds.
-fn each_member(
-    zip: &[u8],
-    budget: &Budget,
-    look: &mut dyn FnMut(u32, &[u8], Content<'_>) -> Result<ControlFlow<()>, Blocked>,
-) -> Result<(), Blocked> {
+/// Sees a member of a zip: its number, its name and what it holds.
+type LookAt<'a> = dyn FnMut(u32, &[u8], Content<'_>) -> Result<ControlFlow<()>, Blocked> + 'a;
+
+/// Shows each member of a zip.
+fn each_member(zip: &[u8], budget: &Budget, look: &mut LookAt<'_>) -> Result<(), Blocked> {
     let mut file = Cursor::new(zip);
     let mut content = Content::seekable(&mut file, zip.len() as u64, budget);
     let mut number = 0_u32;

@@ -404,7 +404,7 @@ mod tests {
             let bytes = RecordBytes::Parts(parts, vec![]);
             assert!(RecordPlace::decode(&place(bytes).encode()).is_err());
         }
-        let bytes = RecordBytes::Parts(vec![part(0, 1)], vec![3..3]);
+        let bytes = RecordBytes::Parts(vec![part(0, 1)], vec![0..1, 3..3]);
         assert!(RecordPlace::decode(&place(bytes).encode()).is_err());
         for size in [0, 2, 20, 21, 23] {
             assert!(RecordName::of_key(&vec![1; size]).is_err());

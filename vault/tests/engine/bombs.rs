@@ -187,7 +187,7 @@ fn record(facts: &Facts) -> (RecordFacts, RecordPlace) {
         file: ItemPath::new(b"note.txt").unwrap(),
         members: Vec::new(),
         format: "logins".into(),
-        bytes: RecordBytes::Parts(vec![part], vec![0..5]),
+        bytes: RecordBytes::Parts(vec![part], vec![0..3, 3..5]),
     };
     (told, place)
 }
@@ -405,7 +405,7 @@ fn each_bomb_is_refused() {
         ("an overflow", RecordBytes::Parts(vec![part_of(&note.facts, u64::MAX, 2)], vec![])),
         (
             "a frame beyond the file",
-            RecordBytes::Parts(vec![part_of(&note.facts, 0, 1)], vec![4..u64::MAX]),
+            RecordBytes::Parts(vec![part_of(&note.facts, 0, 1)], vec![0..1, 4..u64::MAX]),
         ),
         ("what is not there", RecordBytes::Derived(b"\xA0".to_vec())),
     ] {
@@ -414,9 +414,9 @@ fn each_bomb_is_refused() {
         hostile.assert_refused(&store, &format!("a record of {what}"));
     }
     // spec R-2
-    let elsewhere = RecordPlace { file: ItemPath::new(b"other").unwrap(), ..place.clone() };
+    let elsewhere = RecordPlace { file: ItemPath::new(b"other").unwrap(), ..place };
     hostile.assert_refused(&with_record(&key, &told, &elsewhere.encode()), "a record of no file");
-    let long = RecordFacts { title: "x".repeat(1_025), ..facts.clone() };
+    let long = RecordFacts { title: "x".repeat(1_025), ..facts };
     hostile.assert_refused(&with_record(&key, &long.encode(), &lies), "a record with a long title");
     for (what, bomb) in cbor_bombs() {
         if bomb.len() < 8_000 {

@@ -824,3 +824,27 @@ proptest! {
         prop_assert_eq!(told(&before), told(&after));
     }
 }
+
+/// Some records of a file in one of their own: they say what they said, and nothing else is there.
+#[test]
+fn some_records_make_a_file_of_their_own() {
+    for file in one_of_each() {
+        let (scanned, records) = scanned(&file);
+        let frame = frame(&file, &scanned);
+        let bytes: Vec<&[u8]> = records.iter().map(|record| cut(&file, place(record))).collect();
+        for (from, to) in [(0, bytes.len()), (0, 1), (1, 2), (bytes.len() - 1, bytes.len())] {
+            let Some(some) = bytes.get(from..to) else { continue };
+            let again = write(&frame, some);
+            let (_, found) = self::scanned(&again);
+            let said = |records: &[Record]| -> Vec<(String, Vec<u8>)> {
+                records.iter().map(|r| (r.title.clone(), r.essence.to_vec())).collect()
+            };
+            assert_eq!(said(&found), said(&records[from..to]));
+        }
+    }
+    // Without gaps between the records it is the same file again.
+    let file = apple();
+    let (scanned, records) = scanned(&file);
+    let bytes: Vec<&[u8]> = records.iter().map(|record| cut(&file, place(record))).collect();
+    assert_eq!(*write(&frame(&file, &scanned), &bytes), file);
+}
