@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::support::tools::{has, program};
+use crate::support::tools::{at_terminal, has, program};
 use crate::support::tree::copy;
 use crate::support::{Bench, Ran, samples};
 
@@ -91,6 +91,30 @@ fn a_login_that_differs_from_file_to_file_is_not_guessed() {
     assert!(old.contains("an old one"), "{old}");
     let field = bench.open(["show", &format!("Copy.csv#{shop}"), "-f", "password"]).succeeded();
     assert_eq!(field.stdout, "chrome password");
+}
+
+#[test]
+fn a_terminal_shows_no_sealed_record_unasked() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let bench = bench();
+    bench.write("answers", "");
+    let typed = |args: &[&str]| {
+        let mut command = bench.command(args);
+        command.env("ICVAULT_IDENTITY", "identity");
+        Ran::of(at_terminal(&command, &bench.path("answers"), &bench.path("")))
+    };
+    for verb in [["cat", "bank.ex"].as_slice(), &["extract", "bank.ex", "-o", "-"]] {
+        let refused = typed(verb).ended_with(1).stdout;
+        assert!(refused.contains("--reveal") && !refused.contains("blanks"), "{refused}");
+        let shown = typed(&[verb, &["--reveal"]].concat()).succeeded().stdout;
+        assert!(shown.contains("  blanks  "), "{shown}");
+    }
+    let refused = typed(&["show", "bank.ex", "-f", "password"]).ended_with(1).stdout;
+    assert!(!refused.contains("blanks"), "{refused}");
+    let masked = typed(&["show", "bank.ex"]).succeeded().stdout;
+    assert!(masked.contains("********") && !masked.contains("blanks"), "{masked}");
 }
 
 #[test]

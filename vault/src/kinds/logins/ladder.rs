@@ -24,7 +24,7 @@ pub(super) struct Census {
     told: BTreeMap<Half, u64>,
 }
 
-/// Half a digest, which is enough to tell a million records apart.
+/// Half a digest, which is enough to tell the records of a file apart.
 type Half = [u8; 16];
 
 impl Census {

@@ -41,13 +41,14 @@ use crate::kinds::{Field, Kind, Record, Scanned};
 
 /// Longest JSON document in bytes; one made to cost memory needs sixteen times its length.
 const JSON_MAX: u64 = 32 << 20;
-/// Most records of a file: up to 160 bytes are kept for each while it is gone through.
-const RECORDS_MAX: u32 = 1 << 20;
+/// Most records of a file, far more than anybody has logins: some 800 bytes are kept for each while a
+/// file is added.
+const RECORDS_MAX: u32 = 1 << 18;
 /// How many first bytes tell what a file is.
 const HEAD_SIZE: usize = 4096;
 
 const TOO_LARGE: &str = "too large to be read whole";
-const TOO_MANY: &str = "more than a million records";
+const TOO_MANY: &str = "more than 262,144 records";
 const NO_HEADER: &str = "no header row that is known";
 const NOT_A_SEED: &str = "lines that are no otpauth addresses";
 const NOT_UTF8: &str = "not in UTF-8";
