@@ -24,7 +24,9 @@ const SAMPLES: &[(&str, Sample)] = include!(concat!(env!("OUT_DIR"), "/sample.rs
 
 /// A text of the sample that is harmless to show.
 const SHOWN: &str = "Contacts/version 4.vcf";
-/// How many lines of it.
+/// Logins of the sample, all of them made up.
+const LOGINS: &str = "Passwords/Passwords.csv";
+/// How many lines of a text are shown.
 const SHOWN_LINES: usize = 8;
 
 pub(crate) fn tour(verb: &Tour, ui: &Ui) -> Result<Code> {
@@ -52,6 +54,12 @@ pub(crate) fn tour(verb: &Tour, ui: &Ui) -> Result<Code> {
                 .run(&["add", "icloud-export-a-month-later", "--as", "iCloud"], maybe_incomplete)?;
             guide.run(&["snapshots"], done)?;
             guide.run(&["list", "-l", "iCloud:Keys"], done)?;
+            guide
+                .say("One login among all that files hold, and what is masked unless asked for:")?;
+            guide.run(&["find", "github"], done)?;
+            guide.run(&["show", &format!("{LOGINS}#github")], done)?;
+            guide.run(&["extract", &format!("{LOGINS}#github"), "-o", "login.csv"], done)?;
+            guide.run(&["certs", "--weak"], done)?;
             guide.show(&["cat", &format!("iCloud~1:{SHOWN}")])?;
             guide.say("Everything back:")?;
             place.path.join("icloud-export-a-month-later")
