@@ -1,6 +1,7 @@
 //! PKCS#12 stores: their passwords kept beside them, what is in them, and wrapping them anew.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -51,6 +52,19 @@ fn a_password_is_kept_beside_its_store_and_goes_on_to_the_next_export() {
     // Nobody has to say it again.
     let shown = bench.open(["show", "Keys/Jordan Example.p12", "--inside"]).succeeded().stdout;
     assert!(shown.contains("private key  here"), "{shown}");
+    // What it is imported with elsewhere.
+    let field = bench.open(["show", "Keys/Jordan Example.p12", "-f", "password"]).succeeded();
+    assert_eq!(field.stdout, "correct horse");
+    let masked = bench.open(["show", "Keys/Jordan Example.p12"]).succeeded().stdout;
+    assert!(masked.contains("********") && !masked.contains("correct horse"), "{masked}");
+    if has(&["python3", "age", "zstd"]) {
+        let script = bench.path("v.icvault/reader.py").into_os_string();
+        let args = ["passwords", "-i", "identity", "v.icvault"].map(OsString::from);
+        let args = std::iter::once(script).chain(args);
+        let said = Ran::of(program("python3", args, &bench.path(""))).succeeded().stdout;
+        assert!(said.contains("Keys/Jordan Example.p12: correct horse\n"), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
     let key = inside.iter().find(|r| r["title"].as_str().unwrap().contains("private key"));
     let handle = key.unwrap()["handle"].as_str().unwrap();
     assert!(bench.open(["show", handle, "--reveal"]).succeeded().stdout.contains("PRIVATE KEY"));

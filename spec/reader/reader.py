@@ -6,6 +6,7 @@
     reader.py find    -p|-i FILE VAULT [-s ID] [-o -] [TEXT]     prints records, a login or a certificate each,
                                                                  by their title, place, user or handle; with
                                                                  -o - their own bytes, secrets and all
+    reader.py passwords -p|-i FILE VAULT [-s ID] [PATH]          prints the passwords kept for PKCS#12 stores
 
 VAULT is the folder with `keys`, `chain` and `packs`; nothing is written there. -p asks for a passphrase, or
 the recovery code as it was shown (it reads a line when the input is no terminal); -i FILE takes a file with
@@ -98,6 +99,7 @@ class Vault:
         self.folder, self.code, self.found = folder, 0, False       # exit code; was there any item?
         self.places, self.searched = {}, False          # {id of a chunk, or tag: name of its pack}
         self.adds = False                               # did a slot open that may only add?
+        self.passwords = False                          # are passwords asked for, and not the items?
 
     @contextlib.contextmanager
     def guard(self, name, outside=()):
@@ -276,7 +278,13 @@ class Vault:
             key, facts, moment, sealed = item
             self.found = True
             with self.guard(shown(key), OSError):
-                if not output:
+                if self.passwords:
+                    if "q" in facts:
+                        depth, rows = facts["q"]
+                        total = sum(length for _, length in rows)
+                        secret = b"".join(self.content(rows, depth, total, 48 if sealed else 32))
+                        print(shown(key) + ": " + shown(secret))
+                elif not output:
                     kind = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)[facts["t"]]
                     date = "-" if moment is None else time.strftime("%F %T", time.gmtime(moment // 10**9))
                     note = " -> " + shown(facts["p"]) if facts["p"] else " (not stored)" if facts["s"] else ""
@@ -373,8 +381,8 @@ def main():
         options, (action, folder, *path) = getopt.gnu_getopt(sys.argv[1:], "pi:s:o:")
         options, want = dict(options), os.fsencode("/".join(path).strip("/")).replace(b"/", b"\0")
         output = options["-o"] if action == "extract" else options.get("-o")
-        need(action in ("list", "extract", "find") and ("-p" in options) != ("-i" in options)
-             and (action != "list" or not output) and (action != "find" or output in (None, "-")), "usage")
+        need(action in ("list", "extract", "find", "passwords") and ("-p" in options) != ("-i" in options)
+             and (action not in ("list", "passwords") or not output) and (action != "find" or output in (None, "-")), "usage")
     except (getopt.error, LookupError, ValueError):
         sys.exit(__doc__)
     if not (shutil.which("age") and shutil.which("zstd")):
@@ -383,6 +391,7 @@ def main():
     passphrase = (b"" if "-i" in options else getpass.getpass("Passphrase: ").encode() if sys.stdin.isatty()
                   else sys.stdin.buffer.readline().rstrip(b"\n"))
     vault = Vault(folder)
+    vault.passwords = action == "passwords"
     entries = vault.unlock(options.get("-i"), passphrase)
     chosen = sorted(entry["order"] for name, entry in entries.items()
                     if entry["source"] and name.startswith(options.get("-s", "")))

@@ -34,7 +34,12 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
     if verb.inside {
         return inside(vault, &info, &record, &opened, ui);
     }
-    let fields = opened.fields();
+    let mut fields = opened.fields();
+    if certificates::is_store(&opened.bytes)
+        && let Some(value) = kept(vault, &info, &record)?
+    {
+        fields.push(Field { name: "password".to_owned(), value, is_secret: true });
+    }
     if let Some(seconds) = verb.clip {
         let secret = for_clipboard(&fields, verb)?;
         // While it waits, no key and no other secret is there.
