@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vault::keys::Compartment;
 use vault::kinds::Kind;
 use vault::kinds::certificates::{Certificate, key_identity};
-use vault::vault::{self as library, RecordName, SnapshotInfo, StoredRecord, Vault};
+use vault::vault::{self as library, RecordName, RecordReader, SnapshotInfo, StoredRecord, Vault};
 
 use super::records::Shown;
 use crate::args::{Args, Certs};
@@ -83,9 +83,12 @@ fn collect(vault: &Vault, ui: &Ui) -> Result<Collection> {
     let mut collection = Collection::default();
     for info in vault.newest()?.into_values() {
         let mut records = library::records(vault, &info);
+        let mut reader = RecordReader::new(vault, &info);
         while let Some(record) = records.next_record()? {
             match Kind::parse(&record.facts.kind) {
-                Some(Kind::Certificate) => collection.take_certificate(vault, &info, &record, ui),
+                Some(Kind::Certificate) => {
+                    collection.take_certificate(vault, &info, &record, &mut reader, ui)
+                }
                 Some(Kind::Key) => collection.take_key(vault, &info, record),
                 _ => {}
             }
@@ -111,11 +114,12 @@ impl Collection {
         vault: &Vault,
         info: &SnapshotInfo,
         record: &StoredRecord,
+        reader: &mut RecordReader<'_>,
         ui: &Ui,
     ) {
         let shown = Shown::new(vault, record);
         let place = format!("{}:{}", ui::escape(&info.snapshot.source), shown.place());
-        let opened = match library::open_record(vault, info, record) {
+        let opened = match reader.open(record) {
             Ok(opened) => opened,
             Err(error) => return ui.warn(format!("{place}: {error}")),
         };

@@ -1,5 +1,6 @@
 //! `extract` and `cat` of records: some of them as one valid file of their format.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
@@ -7,11 +8,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use serde_json::json;
+use vault::files::ItemPath;
 use vault::keys::Compartment;
 use vault::kinds::certificates::{is_store, to_der, to_pem};
 use vault::kinds::logins::{Cells, Written, to_apple_csv};
 use vault::kinds::{Field, Format};
-use vault::vault::{self as library, OpenedRecord, SnapshotInfo, StoredRecord, Vault};
+use vault::vault::{
+    self as library, OpenedRecord, RecordReader, SnapshotInfo, StoredRecord, Vault,
+};
 use zeroize::Zeroizing;
 
 use super::show::kept;
@@ -33,15 +37,8 @@ pub(super) fn records(vault: &Vault, verb: &Extract) -> Result<Option<Vec<Taken>
     for text in &verb.item {
         match record_names::resolve(vault, text)? {
             Meant::Record(info, record) => taken.push(Taken::open(vault, info, record)?),
-            Meant::Item(info, item) if is_form => {
-                let records = record_names::records_of(vault, &info, Some(&item.path))?;
-                others.push(all(vault, &info, records)?);
-            }
-            Meant::Snapshot(info) if is_form => {
-                let records = record_names::records_of(vault, &info, None)?;
-                others.push(all(vault, &info, records)?);
-            }
-            Meant::Item(..) | Meant::Snapshot(_) => others.push(Vec::new()),
+            Meant::Item(info, item) => others.push((info, Some(item.path))),
+            Meant::Snapshot(info) => others.push((info, None)),
         }
     }
     if !is_form {
@@ -53,13 +50,16 @@ pub(super) fn records(vault: &Vault, verb: &Extract) -> Result<Option<Vec<Taken>
         };
     }
     if verb.item.is_empty() {
-        for info in vault.newest()?.into_values() {
-            let records = record_names::records_of(vault, &info, None)?;
-            others.push(all(vault, &info, records)?);
-        }
+        others.extend(vault.newest()?.into_values().map(|info| (info, None)));
     }
-    taken.extend(others.into_iter().flatten());
-    taken.retain(|taken| verb.takes(taken));
+    for (info, below) in &others {
+        taken.append(&mut all(vault, verb, info, below.as_ref())?);
+    }
+    // What stands in several files and says the same there is taken once.
+    let mut seen = BTreeSet::new();
+    taken.retain(|Taken { record, .. }| {
+        seen.insert((record.compartment, record.name, record.facts.digest))
+    });
     if taken.is_empty() {
         return Err(Failure::new(Code::NotFound, "nothing there has this form")
             .hint("icvault list --records prints what there is"));
@@ -81,20 +81,30 @@ impl Taken {
     }
 }
 
-fn all(vault: &Vault, info: &SnapshotInfo, records: Vec<StoredRecord>) -> Result<Vec<Taken>> {
-    records.into_iter().map(|record| Taken::open(vault, info.clone(), record)).collect()
-}
-
-impl Extract {
-    /// Whether a record of a file that was named has the form that is wanted.
-    fn takes(&self, taken: &Taken) -> bool {
-        let OpenedRecord { format, bytes, .. } = &taken.opened;
-        match (self.form, self.p12_modern) {
-            (_, true) => *format == Format::Certificates && is_store(bytes),
-            (Some(As::Pem | As::Der), _) => *format == Format::Certificates,
-            (Some(As::AppleCsv) | None, _) => *format == Format::Logins,
+/// The records of a snapshot, or below an item of it, that have the form that is wanted.
+fn all(
+    vault: &Vault,
+    verb: &Extract,
+    info: &SnapshotInfo,
+    below: Option<&ItemPath>,
+) -> Result<Vec<Taken>> {
+    let wanted = match verb.form {
+        Some(As::Pem | As::Der) => Format::Certificates,
+        _ if verb.p12_modern => Format::Certificates,
+        Some(As::AppleCsv) | None => Format::Logins,
+    };
+    let mut reader = RecordReader::new(vault, info);
+    let mut taken = Vec::new();
+    for record in record_names::records_of(vault, info, below)? {
+        let format = record.place.as_ref().and_then(|place| Format::parse(&place.format));
+        if format == Some(wanted) {
+            let opened = reader.open(&record)?;
+            if !verb.p12_modern || is_store(&opened.bytes) {
+                taken.push(Taken { info: info.clone(), record, opened });
+            }
         }
     }
+    Ok(taken)
 }
 
 /// Writes records to a file or to standard output.

@@ -92,12 +92,22 @@ pub fn list<'v>(vault: &'v Vault, info: &SnapshotInfo, from: &[u8]) -> Items<'v>
 pub fn find(vault: &Vault, info: &SnapshotInfo, path: &ItemPath) -> Result<Option<Item>> {
     let mut chunks = Chunks::new(vault);
     chunks.enter(&info.snapshot);
+    find_by(&mut chunks, vault, info, path)
+}
+
+/// As [`find`], with what reads nodes and has entered the snapshot.
+pub(super) fn find_by(
+    chunks: &mut Chunks<'_>,
+    vault: &Vault,
+    info: &SnapshotInfo,
+    path: &ItemPath,
+) -> Result<Option<Item>> {
     let mut sides = vec![(Compartment::General, &info.snapshot.general)];
     let sealed = info.snapshot.sealed.as_ref();
     let sealed = sealed.filter(|sealed| vault.keys().reads_sealed() && !vault.is_left_out(sealed));
     sides.extend(sealed.map(|sealed| (Compartment::Sealed, &sealed.trees)));
     for (compartment, trees) in sides {
-        let mut get = |root: &Reference| tree::get(&mut chunks, root, path.key());
+        let mut get = |root: &Reference| tree::get(chunks, root, path.key());
         let Some(facts) = get(&trees.facts.reference)? else { continue };
         let whereabouts = get(&trees.whereabouts.reference)?;
         return Ok(Some(Item {

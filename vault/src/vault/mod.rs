@@ -58,7 +58,7 @@ pub use passwords::{AskPassword, kept_password};
 pub use plan::plan;
 pub use record::{Part, RecordBytes, RecordFacts, RecordName, RecordPlace};
 pub use records::{
-    OpenedRecord, StoredRecord, StoredRecords, open_record, records, records_called,
+    OpenedRecord, RecordReader, StoredRecord, StoredRecords, open_record, records, records_called,
 };
 pub use remove::{Removed, remove_source};
 pub use search::{Found, FoundItem, FoundType, Query, Version, search};

@@ -4,10 +4,9 @@ use std::ops::Range as Bytes;
 
 use zeroize::Zeroizing;
 
+use super::list::find_by;
 use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
-use super::{
-    Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, find, passwords,
-};
+use super::{Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, passwords};
 use crate::chain::Trees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Compartment;
@@ -150,61 +149,99 @@ pub struct OpenedRecord {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-/// Reads a record.
+/// Reads records of a snapshot, one after the other.
+pub struct RecordReader<'v> {
+    vault: &'v Vault,
+    info: &'v SnapshotInfo,
+    chunks: Chunks<'v>,
+    /// The file of the record before, which often is that of the next.
+    item: Option<Item>,
+}
+
+/// Reads one record.
 ///
 /// # Errors
-/// When its content is damaged or missing, when it is not in the file that it is said to be in,
-/// or when its format is one of a later version.
+/// As [`RecordReader::open`].
 pub fn open_record(
     vault: &Vault,
     info: &SnapshotInfo,
     record: &StoredRecord,
 ) -> Result<OpenedRecord> {
-    let place = record.place.as_ref().ok_or_else(|| {
-        Error::new(ErrorKind::Damaged, "where this record is cannot be read")
-            .hint("another copy of the vault may have it")
-    })?;
-    let format = Format::parse(&place.format).ok_or_else(|| {
-        Error::new(ErrorKind::Newer, "a record of a format that this version does not know:")
-            .on(place.format.clone())
-            .hint("icvault cat gives the bytes of its file")
-    })?;
-    // spec R-2
-    let item =
-        find(vault, info, &place.file)?.filter(|item| is_file(item, record)).ok_or_else(|| {
+    RecordReader::new(vault, info).open(record)
+}
+
+impl<'v> RecordReader<'v> {
+    /// Nothing is read yet.
+    pub fn new(vault: &'v Vault, info: &'v SnapshotInfo) -> Self {
+        let mut chunks = Chunks::new(vault);
+        chunks.enter(&info.snapshot);
+        Self { vault, info, chunks, item: None }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When its content is damaged or missing, when it is not in the file that it is said to be in,
+    /// or when its format is one of a later version.
+    pub fn open(&mut self, record: &StoredRecord) -> Result<OpenedRecord> {
+        let place = record.place.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, "where this record is cannot be read")
+                .hint("another copy of the vault may have it")
+        })?;
+        let format = Format::parse(&place.format).ok_or_else(|| {
+            Error::new(ErrorKind::Newer, "a record of a format that this version does not know:")
+                .on(place.format.clone())
+                .hint("icvault cat gives the bytes of its file")
+        })?;
+        let item = self.item(place, record.compartment)?;
+        let chunks = &mut self.chunks;
+        let opened = match &place.bytes {
+            RecordBytes::Parts(parts, frame) => {
+                let mut bytes = buffer(parts.iter().map(|part| part.length))?;
+                for part in parts {
+                    let range = part.offset..part.offset.saturating_add(part.length);
+                    chunks
+                        .range(&part.content, range, &mut |part| bytes.extend_from_slice(part))?;
+                }
+                let frame = frame.iter().map(|range| part(chunks, &item, range));
+                OpenedRecord { format, frame: frame.collect::<Result<_>>()?, bytes }
+            }
+            RecordBytes::Derived(how) => {
+                let content = part(chunks, &item, &(0..item.facts.length))?;
+                let password = passwords::read(chunks, &item)?;
+                let password = password.as_ref().map(|password| password.as_str());
+                let taken = kinds::take(format, &content, how, password).ok_or_else(|| {
+                    Error::new(ErrorKind::Damaged, "the record is not in its file:")
+                        .on(place.file.to_string())
+                        .hint("icvault cat gives the bytes of the file")
+                })?;
+                OpenedRecord { format, frame: taken.frame, bytes: taken.bytes }
+            }
+        };
+        self.item = Some(item);
+        Ok(opened)
+    }
+
+    /// The file that a record is said to be in (spec R-2).
+    fn item(&mut self, place: &RecordPlace, compartment: Compartment) -> Result<Item> {
+        if let Some(item) = self.item.take()
+            && item.path == place.file
+            && is_file(&item, compartment)
+        {
+            return Ok(item);
+        }
+        let item = find_by(&mut self.chunks, self.vault, self.info, &place.file)?;
+        item.filter(|item| is_file(item, compartment)).ok_or_else(|| {
             Error::new(ErrorKind::Damaged, "a record of a file that is not in the snapshot:")
                 .on(place.file.to_string())
-        })?;
-    let mut chunks = Chunks::new(vault);
-    chunks.enter(&info.snapshot);
-    match &place.bytes {
-        RecordBytes::Parts(parts, frame) => {
-            let mut bytes = buffer(parts.iter().map(|part| part.length))?;
-            for part in parts {
-                let range = part.offset..part.offset.saturating_add(part.length);
-                chunks.range(&part.content, range, &mut |part| bytes.extend_from_slice(part))?;
-            }
-            let frame = frame.iter().map(|range| part(&mut chunks, &item, range));
-            Ok(OpenedRecord { format, frame: frame.collect::<Result<_>>()?, bytes })
-        }
-        RecordBytes::Derived(how) => {
-            let content = part(&mut chunks, &item, &(0..item.facts.length))?;
-            let password = passwords::read(&mut chunks, &item)?;
-            let password = password.as_ref().map(|password| password.as_str());
-            let taken = kinds::take(format, &content, how, password).ok_or_else(|| {
-                Error::new(ErrorKind::Damaged, "the record is not in its file:")
-                    .on(place.file.to_string())
-                    .hint("icvault cat gives the bytes of the file")
-            })?;
-            Ok(OpenedRecord { format, frame: taken.frame, bytes: taken.bytes })
-        }
+        })
     }
 }
 
-fn is_file(item: &Item, record: &StoredRecord) -> bool {
+fn is_file(item: &Item, compartment: Compartment) -> bool {
     item.facts.item_type == ItemType::File
         && item.facts.state == State::Present
-        && item.compartment == record.compartment
+        && item.compartment == compartment
 }
 
 /// The bytes of a file at a range.
