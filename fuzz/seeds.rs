@@ -120,8 +120,21 @@ fn main() -> io::Result<()> {
     put(12, "facts", &[&facts.encode()])?;
     put(12, "place", &[&place.encode()])?;
     put(11, "name", &["Ünïcode\u{200d} ﬁle.txt".as_bytes()])?;
-    put(11, "path", &[b"a/b\0c"])
+    put(11, "path", &[b"a/b\0c"])?;
+    let separator = b"From a Tue May  5 01:02:01 2009\n";
+    let message =
+        b"From: A <a@b.example>\nTo: c@d.example\nMessage-ID: <1>\nDate: 5 May 2009 1:02 Z\n\
+        Subject: =?utf-8?Q?a=20b?=\n\n>From a\n\n";
+    put(13, "mbox", &[separator, message, separator, b"Content-Length: 2\n\na\n\n"])?;
+    put(13, "emlx", &[b"99\n", message, b"<?xml version=\"1.0\"?><plist version=\"1.0\">"])?;
+    put(13, "parts", &[PARTS])
 }
+
+/// A text and something attached.
+const PARTS: &[u8] = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\
+    Content-Type: text/html; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n\
+    <p>=C4=E3 &amp;</p>\n--x\nContent-Type: image/png; name*=utf-8''%C3%BC.png\n\
+    Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nAAAA\n--x--\n";
 
 /// One empty member that is stored.
 const ZIP: &[u8] = b"PK\x03\x04\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a\

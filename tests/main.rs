@@ -18,6 +18,7 @@ mod keys;
 mod kill;
 mod large;
 mod logins;
+mod mail;
 mod records;
 mod second_reader;
 mod secrets;

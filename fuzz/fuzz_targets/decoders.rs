@@ -23,9 +23,9 @@ use vault::vault::{RecordFacts, RecordPlace};
 use vault::wire::{self, Head};
 
 /// Decoders, at the numbers that the seeds name.
-const DECODERS: [fn(&[u8]); 13] = [
+const DECODERS: [fn(&[u8]); 14] = [
     cbor, bundle, directory, frame, table, list, entry, tree, age_file, age_header, kind, name,
-    record,
+    record, messages,
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -311,4 +311,29 @@ fn name(data: &[u8]) {
         let shown = path.to_display();
         assert_eq!(ItemPath::parse_display(&shown).ok().as_ref(), Some(&path));
     }
+}
+
+/// Each message of a mailbox is the same alone and in another mailbox.
+fn messages(data: &[u8]) {
+    let found = mailbox(data);
+    for (record, bytes) in &found {
+        kinds::messages::fields(bytes);
+        let alone = mailbox(bytes);
+        assert!(alone.len() == 1 && alone[0].0.essence == record.essence);
+    }
+    let parts: Vec<&[u8]> = found.iter().map(|(_, bytes)| *bytes).collect();
+    assert!(mailbox(&kinds::messages::write(&parts)).len() >= parts.len());
+}
+
+fn mailbox(data: &[u8]) -> Vec<(kinds::Record, &[u8])> {
+    let mut found = Vec::new();
+    let mut each = |record: kinds::Record| {
+        let kinds::Locator::Bytes(ranges) = &record.locator else { panic!("bytes of its own") };
+        let parts = kinds::parts(data, ranges).expect("they are in the content");
+        let [bytes] = parts[..] else { panic!("in one part") };
+        found.push((record, bytes));
+        Ok(())
+    };
+    kinds::messages::scan(&mut Cursor::new(data), &mut each).expect("memory can be read");
+    found
 }

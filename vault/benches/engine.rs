@@ -10,6 +10,7 @@ use vault::chunk::{ChunkType, Cutter, Reference, chunk_id};
 use vault::error::{ErrorKind, Result};
 use vault::id::{ChunkId, MacKey, PackId, VaultId};
 use vault::index::{Plaintext, Row, Table, Union, write_table};
+use vault::kinds::messages;
 use vault::pack::{Class, Compressor, Decompressor, Place, raw_frame};
 use vault::payload::{FileKey, Identity, Reader, Writer};
 use vault::{Error, tree};
@@ -149,5 +150,36 @@ fn maps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bytes, maps);
+fn records(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("records");
+    const SEPARATOR: &str = "From a@b.example Tue May  5 01:02:01 2009\n";
+    const HEADER: &str = "From: A <a@b.example>\nTo: c@d.example\nMessage-ID: <1@b.example>\n\
+        Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\nDate: Tue, 5 May 2009 01:02:01 +0000\n\n";
+    for (name, line, lines) in [
+        (
+            "mail with attachments",
+            "JVBERi0xLjMKJcTl8uUKMSAwIG9iago8PCAvVHlwZSAvQ2F0YWxvZyAv\n",
+            4000,
+        ),
+        ("short mail", "> I have put the key where it always is, and nobody is ill.\n", 20),
+    ] {
+        let message = [SEPARATOR, HEADER, &line.repeat(lines), "\n"].concat();
+        let mailbox = message.repeat(8 * MIB / message.len());
+        group.throughput(Throughput::Bytes(mailbox.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut count = 0;
+                messages::scan(&mut black_box(mailbox.as_bytes()), &mut |_| {
+                    count += 1;
+                    Ok(())
+                })
+                .unwrap();
+                count
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bytes, maps, records);
 criterion_main!(benches);

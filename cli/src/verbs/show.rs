@@ -69,8 +69,13 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
         let hidden = field.is_secret && !verb.reveal;
         is_masked |= hidden;
         let name = ui::escape(&field.name);
-        let value = Zeroizing::new(if hidden { MASK.to_owned() } else { ui::escape(&field.value) });
-        ui.line(Zeroizing::new(format!("  {name:width$}  {}", *value)))?;
+        let value = if hidden { MASK } else { field.value.as_str() };
+        // Lines of a text below each other.
+        for (number, line) in value.lines().enumerate() {
+            let name = if number == 0 { name.as_str() } else { "" };
+            let line = Zeroizing::new(ui::escape(line));
+            ui.line(Zeroizing::new(format!("  {name:width$}  {}", *line)))?;
+        }
     }
     for warning in &record.facts.warnings {
         ui.line(format!("  ({})", ui::escape(warning)))?;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, certificates, logins};
+use super::{Field, Kind, Record, Scanned, certificates, logins, messages};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,17 +15,20 @@ pub enum Format {
     Logins,
     /// Certificates and keys.
     Certificates,
+    /// Messages, in a mailbox or one by one.
+    Messages,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 2] = [Self::Logins, Self::Certificates];
+    pub const ALL: [Self; 3] = [Self::Logins, Self::Certificates, Self::Messages];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Logins => "logins",
             Self::Certificates => "certificates",
+            Self::Messages => "messages",
         }
     }
 
@@ -39,9 +42,9 @@ impl Format {
         match kind {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
             Kind::Certificate | Kind::Key => Some(Self::Certificates),
+            Kind::Mail => Some(Self::Messages),
             Kind::Contact
             | Kind::Event
-            | Kind::Mail
             | Kind::Photo
             | Kind::Video
             | Kind::Note
@@ -65,6 +68,7 @@ impl Format {
         match self {
             Self::Logins => logins::scan(content, each),
             Self::Certificates => certificates::scan(content, each),
+            Self::Messages => messages::scan(content, each),
         }
     }
 
@@ -77,7 +81,7 @@ impl Format {
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins => None,
+            Self::Logins | Self::Messages => None,
             Self::Certificates => certificates::extract(content, how, password),
         }
     }
@@ -87,6 +91,7 @@ impl Format {
         match self {
             Self::Logins => logins::fields(frame, record),
             Self::Certificates => certificates::fields(record),
+            Self::Messages => messages::fields(record),
         }
     }
 
@@ -96,6 +101,10 @@ impl Format {
         match self {
             Self::Logins => Some(logins::write(frame, records)),
             Self::Certificates => certificates::write(records),
+            Self::Messages => Some(match records {
+                [only] => Zeroizing::new(only.to_vec()),
+                several => messages::write(several),
+            }),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod logins;
 mod mail;
 mod markup;
 mod media;
+pub mod messages;
 mod pgp;
 mod record;
 mod sheet;
