@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::parts::host;
 use super::rows::{ROW_MAX, TOO_BROKEN, TOO_LONG};
-use super::{Cells, Written, code, dates, fields, scan, to_apple_csv, write};
-use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned};
+use super::{Cells, Written, code, fields, scan, to_apple_csv, write};
+use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates};
 
 const EXPORTS: [&str; 2] = ["icloud-export", "icloud-export-a-month-later"];
 

@@ -37,7 +37,7 @@ fn part<'a>(parts: &mut impl Iterator<Item = &'a str>, most: u32) -> Option<i64>
 }
 
 /// Days since 1970 of a date in the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March end with their leap day.
     let year = if month <= 2 { year - 1 } else { year };
     let months = (month + 9) % 12;
