@@ -21,7 +21,7 @@ pub(super) type Half = [u8; 16];
 #[derive(Default)]
 pub(super) struct Ladder {
     rungs: Digests<1>,
-    /// How many of the rung that is all of a record were told already.
+    /// How many that say this, and have no better rung, were told already.
     told: BTreeMap<Half, u64>,
 }
 
@@ -38,14 +38,15 @@ impl Ladder {
         self.rungs.sort();
     }
 
-    /// The identity of a record that has these rungs, the best first, and says `essence`.
+    /// The identity of a record that has these rungs, the best first, and says `essence`. The last
+    /// rung of all is what it says.
     pub(super) fn identity(&mut self, rungs: Vec<Rung>, essence: &[u8]) -> Identity {
         for (quality, bytes) in rungs {
             if !self.rungs.shares([tagged(quality, &bytes)]) {
                 return Identity { quality, bytes };
             }
         }
-        let told = self.told.entry(tagged(Quality::Whole, essence)).or_default();
+        let told = self.told.entry(half(&[essence])).or_default();
         let number = *told;
         *told += 1;
         Identity {
@@ -58,18 +59,22 @@ impl Ladder {
     }
 }
 
-/// The last rung, which is all that a record says.
-pub(super) fn whole(essence: &[u8]) -> Rung {
-    (Quality::Whole, framed(&[essence]))
-}
-
 fn tagged(quality: Quality, bytes: &[u8]) -> Half {
     half(&[format!("{quality:?}").as_bytes(), bytes])
 }
 
 pub(super) fn half(parts: &[&[u8]]) -> Half {
-    let digest: [u8; 32] = Sha256::digest(framed(parts).as_slice()).into();
-    digest.first_chunk().copied().unwrap_or_default()
+    digest(parts).first_chunk().copied().unwrap_or_default()
+}
+
+/// One digest of byte strings, of each and where it ends.
+pub(super) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
 }
 
 /// Byte strings behind their lengths: different ones never give the same bytes.

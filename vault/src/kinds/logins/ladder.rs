@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::parts::{NUMBER, PASSWORD, Parts, REUSED, TITLE};
-use crate::kinds::ladder::{Digests, Half, Ladder, Rung, framed, half, whole};
+use crate::kinds::ladder::{Digests, Half, Ladder, Rung, framed, half};
 use crate::kinds::{Kind, Locator, Quality, Record};
 
 /// What records of a file share.
@@ -17,7 +17,7 @@ pub(super) struct Census {
 impl Census {
     /// Counts one record.
     pub(super) fn count(&mut self, parts: &Parts) {
-        self.ladder.count(&rungs(parts, &parts.essence()));
+        self.ladder.count(&rungs(parts));
         if let Some(pair) = password_pair(parts) {
             self.passwords.push(pair);
         }
@@ -40,7 +40,7 @@ impl Census {
         let essence = parts.essence();
         Record {
             kind: parts.kind,
-            identity: self.ladder.identity(rungs(&parts, &essence), &essence),
+            identity: self.ladder.identity(rungs(&parts), &essence),
             title: parts.title(),
             place: parts.place(),
             user: parts.user().to_owned(),
@@ -53,7 +53,7 @@ impl Census {
 }
 
 /// What could tell the record from others, the best first.
-fn rungs(parts: &Parts, essence: &[u8]) -> Vec<Rung> {
+fn rungs(parts: &Parts) -> Vec<Rung> {
     let kind = parts.kind.as_str().as_bytes();
     let (place, user) = (parts.place(), parts.user().to_owned());
     let (title, number) = (parts.value(TITLE), parts.value(NUMBER));
@@ -74,7 +74,6 @@ fn rungs(parts: &Parts, essence: &[u8]) -> Vec<Rung> {
             rungs.push((Quality::Titled, framed(&parts)));
         }
     }
-    rungs.push(whole(essence));
     rungs
 }
 
