@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, certificates, logins};
+use super::{Field, Kind, Record, Scanned, certificates, contacts, logins};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,17 +15,20 @@ pub enum Format {
     Logins,
     /// Certificates and keys.
     Certificates,
+    /// People: vCard.
+    Contacts,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 2] = [Self::Logins, Self::Certificates];
+    pub const ALL: [Self; 3] = [Self::Logins, Self::Certificates, Self::Contacts];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Logins => "logins",
             Self::Certificates => "certificates",
+            Self::Contacts => "contacts",
         }
     }
 
@@ -39,8 +42,8 @@ impl Format {
         match kind {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
             Kind::Certificate | Kind::Key => Some(Self::Certificates),
-            Kind::Contact
-            | Kind::Event
+            Kind::Contact => Some(Self::Contacts),
+            Kind::Event
             | Kind::Mail
             | Kind::Photo
             | Kind::Video
@@ -65,6 +68,7 @@ impl Format {
         match self {
             Self::Logins => logins::scan(content, each),
             Self::Certificates => certificates::scan(content, each),
+            Self::Contacts => contacts::scan(content, each),
         }
     }
 
@@ -72,7 +76,7 @@ impl Format {
     /// record.
     pub fn derive(self, content: &[u8], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins => None,
+            Self::Logins | Self::Contacts => None,
             Self::Certificates => certificates::extract(content, how),
         }
     }
@@ -82,6 +86,7 @@ impl Format {
         match self {
             Self::Logins => logins::fields(frame, record),
             Self::Certificates => certificates::fields(record),
+            Self::Contacts => contacts::fields(record),
         }
     }
 
@@ -91,6 +96,7 @@ impl Format {
         match self {
             Self::Logins => Some(logins::write(frame, records)),
             Self::Certificates => certificates::write(records),
+            Self::Contacts => Some(contacts::write(frame, records)),
         }
     }
 }
