@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, certificates, contacts, logins};
+use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,11 +17,13 @@ pub enum Format {
     Certificates,
     /// People: vCard.
     Contacts,
+    /// Events and reminders: iCalendar.
+    Calendars,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 3] = [Self::Logins, Self::Certificates, Self::Contacts];
+    pub const ALL: [Self; 4] = [Self::Logins, Self::Certificates, Self::Contacts, Self::Calendars];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Format {
             Self::Logins => "logins",
             Self::Certificates => "certificates",
             Self::Contacts => "contacts",
+            Self::Calendars => "calendars",
         }
     }
 
@@ -43,8 +46,8 @@ impl Format {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
             Kind::Certificate | Kind::Key => Some(Self::Certificates),
             Kind::Contact => Some(Self::Contacts),
-            Kind::Event
-            | Kind::Mail
+            Kind::Event => Some(Self::Calendars),
+            Kind::Mail
             | Kind::Photo
             | Kind::Video
             | Kind::Note
@@ -69,6 +72,7 @@ impl Format {
             Self::Logins => logins::scan(content, each),
             Self::Certificates => certificates::scan(content, each),
             Self::Contacts => contacts::scan(content, each),
+            Self::Calendars => calendars::scan(content, each),
         }
     }
 
@@ -76,7 +80,7 @@ impl Format {
     /// record.
     pub fn derive(self, content: &[u8], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins | Self::Contacts => None,
+            Self::Logins | Self::Contacts | Self::Calendars => None,
             Self::Certificates => certificates::extract(content, how),
         }
     }
@@ -87,6 +91,7 @@ impl Format {
             Self::Logins => logins::fields(frame, record),
             Self::Certificates => certificates::fields(record),
             Self::Contacts => contacts::fields(record),
+            Self::Calendars => calendars::fields(frame, record),
         }
     }
 
@@ -97,6 +102,7 @@ impl Format {
             Self::Logins => Some(logins::write(frame, records)),
             Self::Certificates => certificates::write(records),
             Self::Contacts => Some(contacts::write(frame, records)),
+            Self::Calendars => Some(calendars::write(frame, records)),
         }
     }
 }

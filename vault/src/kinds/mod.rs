@@ -12,6 +12,7 @@ mod archive;
 mod armour;
 mod bundle;
 mod bytes;
+pub mod calendars;
 pub mod certificates;
 pub mod contacts;
 mod content;
