@@ -16,6 +16,7 @@ mod journeys;
 mod keys;
 mod kill;
 mod large;
+mod people;
 mod records;
 mod second_reader;
 mod secrets;
