@@ -19,6 +19,7 @@ mod kill;
 mod large;
 mod logins;
 mod mail;
+mod people;
 mod records;
 mod second_reader;
 mod secrets;

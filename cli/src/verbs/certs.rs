@@ -87,7 +87,7 @@ fn collect(vault: &Vault, ui: &Ui) -> Result<Collection> {
         while let Some(record) = records.next_record()? {
             match Kind::parse(&record.facts.kind) {
                 Some(Kind::Certificate) => {
-                    collection.take_certificate(vault, &info, &record, &mut reader, ui)
+                    collection.take_certificate(vault, &info, &record, &mut reader, ui);
                 }
                 Some(Kind::Key) => collection.take_key(vault, &info, record),
                 _ => {}

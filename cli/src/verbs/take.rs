@@ -185,7 +185,7 @@ fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
             Format::Logins => failure.hint(
                 "--as apple-csv puts logins of all layouts into one table; or take them one by one",
             ),
-            Format::Certificates | Format::Messages => failure.hint("take them one by one"),
+            _ => failure.hint("take them one by one"),
         }
     };
     if !taken.iter().all(is_same) {

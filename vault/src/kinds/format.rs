@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, certificates, logins, messages};
+use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,11 +17,16 @@ pub enum Format {
     Certificates,
     /// Messages, in a mailbox or one by one.
     Messages,
+    /// People: vCard.
+    Contacts,
+    /// Events and reminders: iCalendar.
+    Calendars,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 3] = [Self::Logins, Self::Certificates, Self::Messages];
+    pub const ALL: [Self; 5] =
+        [Self::Logins, Self::Certificates, Self::Messages, Self::Contacts, Self::Calendars];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +34,8 @@ impl Format {
             Self::Logins => "logins",
             Self::Certificates => "certificates",
             Self::Messages => "messages",
+            Self::Contacts => "contacts",
+            Self::Calendars => "calendars",
         }
     }
 
@@ -43,9 +50,9 @@ impl Format {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
             Kind::Certificate | Kind::Key => Some(Self::Certificates),
             Kind::Mail => Some(Self::Messages),
-            Kind::Contact
-            | Kind::Event
-            | Kind::Photo
+            Kind::Contact => Some(Self::Contacts),
+            Kind::Event => Some(Self::Calendars),
+            Kind::Photo
             | Kind::Video
             | Kind::Note
             | Kind::Bookmark
@@ -69,6 +76,8 @@ impl Format {
             Self::Logins => logins::scan(content, each),
             Self::Certificates => certificates::scan(content, each),
             Self::Messages => messages::scan(content, each),
+            Self::Contacts => contacts::scan(content, each),
+            Self::Calendars => calendars::scan(content, each),
         }
     }
 
@@ -81,7 +90,7 @@ impl Format {
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins | Self::Messages => None,
+            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars => None,
             Self::Certificates => certificates::extract(content, how, password),
         }
     }
@@ -92,6 +101,8 @@ impl Format {
             Self::Logins => logins::fields(frame, record),
             Self::Certificates => certificates::fields(record),
             Self::Messages => messages::fields(record),
+            Self::Contacts => contacts::fields(record),
+            Self::Calendars => calendars::fields(frame, record),
         }
     }
 
@@ -105,6 +116,8 @@ impl Format {
                 [only] => Zeroizing::new(only.to_vec()),
                 several => messages::write(several),
             }),
+            Self::Contacts => Some(contacts::write(frame, records)),
+            Self::Calendars => Some(calendars::write(frame, records)),
         }
     }
 }

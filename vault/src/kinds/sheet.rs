@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::archive::{self, Container};
 use super::content::{Blocked, Budget, Content};
 use super::{
-    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, media, parts, zip,
+    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, database, media, parts,
+    zip,
 };
 use crate::wire;
 
@@ -58,13 +59,13 @@ pub struct Taken {
 
 /// Whether a file that begins with `head` is looked through for records.
 pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
-    Format::of(found.kind).is_some() || is_zip(found, head)
+    format_of(found, head).is_some() || is_zip(found, head)
 }
 
 /// The records of a file. `password` opens the PKCS#12 store that it is.
 pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> Sheets {
     let mut sheets = Sheets::default();
-    match Format::of(found.kind) {
+    match format_of(found, content) {
         Some(format) => {
             if let Some(mut sheet) = scan(format, content, password, &mut sheets.notes) {
                 for record in &mut sheet.records {
@@ -141,8 +142,19 @@ struct Way {
     names: Vec<String>,
 }
 
+/// The format that content is in. People, events and messages are also kept in databases and in
+/// archives, which are of their kind and of another form.
+fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
+    let is_text = archive::container(head).is_none() && database::recognise(head).is_none();
+    let is_of_form = match found.kind {
+        Kind::Contact | Kind::Event | Kind::Mail => is_text,
+        _ => true,
+    };
+    Format::of(found.kind).filter(|_| is_of_form)
+}
+
 fn is_zip(found: &Recognised, head: &[u8]) -> bool {
-    found.kind == Kind::File
+    matches!(found.kind, Kind::File | Kind::Contact | Kind::Event | Kind::Mail)
         && found.doubt.is_none()
         && matches!(archive::container(head), Some(Container::Zip))
 }
@@ -184,7 +196,7 @@ fn members(
         content.fill(&mut bytes, PROBE_SIZE)?;
         let found = super::recognise(&bytes, content.length);
         let is_zip = is_zip(&found, &bytes) && way.numbers.len() + 1 < DEPTH_MAX;
-        let format = Format::of(found.kind);
+        let format = format_of(&found, &bytes);
         if !is_zip && format.is_none() {
             return Ok(ControlFlow::Continue(()));
         }

@@ -12,10 +12,10 @@ use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NAMES, NOTE, NUMBER, OTP, PASSWORD, Part, Parts, TITLE, URL, USER,
     YEAR,
 };
+use super::rows;
 use super::rows::{CELLS_MAX, Row, Rows};
-use super::{dates, rows};
 use crate::kinds::text::Encoding;
-use crate::kinds::{Kind, csv, words};
+use crate::kinds::{Kind, csv, dates, words};
 
 const OPEN_QUOTE: &str = "a quote is not closed";
 const STRAY_TEXT: &str = "text behind a quote";

@@ -10,13 +10,13 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::otpauth;
 use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NOTE, NUMBER, OTP, OWN_FIELDS, PASSWORD, Parts, TITLE, URL, USER,
     YEAR,
 };
 use super::rows::ROW_MAX;
-use super::{dates, otpauth};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, dates};
 
 const UNREADABLE: &str = "not readable as JSON";
 

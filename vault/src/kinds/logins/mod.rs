@@ -16,7 +16,6 @@
 
 mod apple;
 mod csv;
-mod dates;
 mod json;
 mod ladder;
 mod otpauth;

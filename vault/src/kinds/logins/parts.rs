@@ -3,6 +3,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::kinds::ladder::framed;
 use crate::kinds::{Field, Kind, words};
 
 pub(super) const TITLE: &str = "title";
@@ -314,17 +315,6 @@ impl Part {
     fn is_passkey(&self) -> bool {
         self.name.starts_with("passkey") || self.name.contains("fido2Credentials")
     }
-}
-
-/// Byte strings behind their lengths: different ones never give the same bytes.
-pub(super) fn framed(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let size = parts.iter().map(|part| part.len() + 8).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
-    for part in parts {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part);
-    }
-    bytes
 }
 
 /// The host of an address as logins are told apart by it: in lower case, without `www.` and

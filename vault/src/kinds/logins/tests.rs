@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::Cursor;
 use std::ops::Range;
 use std::path::Path;
 
@@ -10,8 +10,9 @@ use proptest::prelude::*;
 
 use super::parts::host;
 use super::rows::{ROW_MAX, TOO_BROKEN, TOO_LONG};
-use super::{Cells, Written, code, dates, fields, scan, to_apple_csv, write};
-use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned};
+use super::{Cells, Written, code, fields, scan, to_apple_csv, write};
+use crate::kinds::tests::records::Made;
+use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates};
 
 const EXPORTS: [&str; 2] = ["icloud-export", "icloud-export-a-month-later"];
 
@@ -647,51 +648,6 @@ fn a_spreadsheet_runs_nothing() {
     assert_eq!(str::from_utf8(&out).unwrap().split_once('\n').unwrap().1, rows);
     let (_, out) = as_apple(table.as_bytes(), Cells::Exact);
     assert!(str::from_utf8(&out).unwrap().contains("\n=1+1,@x,+me,-secret-one,,\n"));
-}
-
-/// A file that is made while it is read: a start, a middle that repeats, an end.
-struct Made {
-    start: Vec<u8>,
-    middle: Vec<u8>,
-    middle_size: u64,
-    end: Vec<u8>,
-    at: u64,
-}
-
-impl Made {
-    fn length(&self) -> u64 {
-        self.start.len() as u64 + self.middle_size + self.end.len() as u64
-    }
-}
-
-impl Read for Made {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let start = self.start.len() as u64;
-        let (from, within) = match self.at {
-            at if at < start => (&self.start, at),
-            at if at < start + self.middle_size => {
-                (&self.middle, (at - start) % self.middle.len() as u64)
-            }
-            at => (&self.end, at - start - self.middle_size),
-        };
-        let part = from.get(usize::try_from(within).unwrap()..).unwrap_or_default();
-        let left = usize::try_from(self.length() - self.at).unwrap();
-        let size = part.len().min(bytes.len()).min(left);
-        bytes[..size].copy_from_slice(&part[..size]);
-        self.at += size as u64;
-        Ok(size)
-    }
-}
-
-impl Seek for Made {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.at = match to {
-            SeekFrom::Start(at) => at,
-            SeekFrom::End(_) => self.length(),
-            SeekFrom::Current(_) => self.at,
-        };
-        Ok(self.at)
-    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use crate::kinds::{Kind, PROBE_SIZE, Recognised, examine, recognise};
 
 mod inside;
+pub(super) mod records;
 mod sample;
 
 const PASSWORDS: Recognised = Recognised::sealed(Kind::Passwords);

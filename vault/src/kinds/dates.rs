@@ -36,12 +36,24 @@ fn part<'a>(parts: &mut impl Iterator<Item = &'a str>, most: u32) -> Option<i64>
     parts.next()?.parse::<u32>().ok().filter(|part| *part <= most).map(i64::from)
 }
 
-/// Days since 1970 of a date in the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
+/// Days since 1970 of a date in the Gregorian calendar; its month is 1 to 12, its day any.
+pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March end with their leap day.
     let year = if month <= 2 { year - 1 } else { year };
     let months = (month + 9) % 12;
     let day_of_year = (153 * months + 2) / 5 + day - 1;
     year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
         - 719_468
+}
+
+/// Year, month and day of a day since 1970.
+pub(super) fn civil(days: i64) -> (i64, i64, i64) {
+    // Eras of 400 years that begin in March, so that a leap day is the last of its year.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
+    (era * 400 + year + i64::from(month <= 2), month, day)
 }
