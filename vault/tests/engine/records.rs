@@ -9,8 +9,8 @@ use vault::keys::{Compartment, Role};
 use vault::payload::{Identity, Lock, SlotRecipient};
 use vault::store::MemoryStore;
 use vault::vault::{
-    HandlePrefix, NewSlot, Query, SlotLetter, SnapshotInfo, Spec, Vault, add_slot, open_record,
-    records, records_called, search_records,
+    HandlePrefix, NewSlot, Query, RecordReader, SlotLetter, SnapshotInfo, Spec, Vault, add_slot,
+    open_record, records, records_called, search_records,
 };
 
 use super::support::{Owner, add, open_seeded};
@@ -155,4 +155,30 @@ fn who_cannot_read_what_is_sealed_adds_records_to_it_all_the_same() {
     let titles: BTreeSet<String> = all(&everyday, &info).into_iter().map(|(t, _)| t).collect();
     assert!(!titles.contains("one") && titles.contains("www.example.com"), "{titles:?}");
     assert!(records(&everyday, &info).locked);
+}
+
+#[test]
+fn no_tree_holds_a_secret_of_a_record() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/icloud-export");
+    let owner = Owner::new();
+    let mut vault = owner.init(Arc::new(MemoryStore::new())).unwrap();
+    add(&mut vault, &data, "export").unwrap();
+    let info = newest(&vault, "export");
+    let mut reader = RecordReader::new(&vault, &info);
+    let mut stored = records(&vault, &info);
+    let mut secrets = 0;
+    while let Some(record) = stored.next_record().unwrap() {
+        let place = record.place.as_ref().unwrap().encode();
+        let told = [record.facts.encode(), place].concat();
+        for field in reader.open(&record).unwrap().fields() {
+            let value = field.value.as_bytes();
+            // A shorter one may stand there by chance.
+            if field.is_secret && value.len() > 4 {
+                let is_there = told.windows(value.len()).any(|part| part == value);
+                assert!(!is_there, "{} of {}", field.name, record.facts.title);
+                secrets += 1;
+            }
+        }
+    }
+    assert!(secrets > 150, "{secrets}");
 }

@@ -88,7 +88,7 @@ pub fn scan(
 
 /// What a record says: `type`, `title`, `start` and so on, and the rest under the names that
 /// iCalendar has. `frame` and `record` are the bytes at [`Scanned::frame`] and at the record's
-/// [`Locator`](super::Locator).
+/// [`Locator`].
 pub fn fields(frame: &[&[u8]], record: &[u8]) -> Vec<Field> {
     let frame = frame.concat();
     Event::parse(&text::decode(record)).fields(&calendar_name(&text::decode(&frame)))
