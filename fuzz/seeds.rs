@@ -238,7 +238,7 @@ fn record() -> (RecordFacts, RecordPlace) {
         file: ItemPath::new(b"Passwords.csv").expect("a name"),
         members: vec!["inner.zip".into()],
         format: "logins".into(),
-        bytes: RecordBytes::Parts(vec![part], vec![0..1]),
+        bytes: RecordBytes::Parts(vec![part], vec![0..1, 2..3]),
     };
     (facts, place)
 }
