@@ -127,7 +127,9 @@ fn main() -> io::Result<()> {
         Subject: =?utf-8?Q?a=20b?=\n\n>From a\n\n";
     put(13, "mbox", &[separator, message, separator, b"Content-Length: 2\n\na\n\n"])?;
     put(13, "emlx", &[b"99\n", message, b"<?xml version=\"1.0\"?><plist version=\"1.0\">"])?;
-    put(13, "parts", &[PARTS])
+    put(13, "parts", &[PARTS])?;
+    put(14, "cards", &[CARDS])?;
+    put(14, "event", &[EVENT])
 }
 
 /// A text and something attached.
@@ -135,6 +137,20 @@ const PARTS: &[u8] = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\
     Content-Type: text/html; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n\
     <p>=C4=E3 &amp;</p>\n--x\nContent-Type: image/png; name*=utf-8''%C3%BC.png\n\
     Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nAAAA\n--x--\n";
+
+/// Folds, a group, an agent, quoted-printable, and a card without end.
+const CARDS: &[u8] = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\\, b\r\n c\r\nitem1.TEL;type=pref:1\r\n\
+    item1.X-ABLabel:_$!<Home>!$_\r\nBDAY:--0405\r\nUID:1\r\nEND:VCARD\r\nBEGIN:VCARD\r\n\
+    VERSION:2.1\r\nN;ENCODING=QUOTED-PRINTABLE:M=C3=BC;=\r\n=20\r\nAGENT:\r\nBEGIN:VCARD\r\n\
+    FN:B\r\nEND:VCARD\r\nPHOTO;BASE64:\r\n AAAA\r\n\r\nTEL;CELL:2";
+
+/// A time zone, an alarm, an exception of the event, and another one without end.
+const EVENT: &[u8] = b"BEGIN:VCALENDAR\r\nX-WR-CALNAME:C\r\nBEGIN:VTIMEZONE\r\nTZID:A\r\n\
+    BEGIN:STANDARD\r\nDTSTART:19701025T030000\r\nRRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\n\
+    TZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n\
+    UID:1\r\nDTSTART;TZID=A:20260105T193000\r\nRRULE:FREQ=DAILY\r\nBEGIN:VALARM\r\n\
+    TRIGGER:-PT15M\r\nEND:VALARM\r\nEND:VEVENT\r\nBEGIN:VTODO\r\nDUE:20260105\r\nBEGIN:VEVENT\r\n\
+    UID:1\r\nRECURRENCE-ID:20260112T193000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 /// One empty member that is stored.
 const ZIP: &[u8] = b"PK\x03\x04\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a\

@@ -23,9 +23,9 @@ use vault::vault::{RecordFacts, RecordPlace};
 use vault::wire::{self, Head};
 
 /// Decoders, at the numbers that the seeds name.
-const DECODERS: [fn(&[u8]); 14] = [
+const DECODERS: [fn(&[u8]); 15] = [
     cbor, bundle, directory, frame, table, list, entry, tree, age_file, age_header, kind, name,
-    record, messages,
+    record, messages, people,
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -337,4 +337,40 @@ fn mailbox(data: &[u8]) -> Vec<(kinds::Record, &[u8])> {
     };
     kinds::messages::scan(&mut Cursor::new(data), &mut each).expect("memory can be read");
     found
+}
+
+/// A file of all cards or events of a file holds the same.
+fn people(data: &[u8]) {
+    for format in [kinds::Format::Contacts, kinds::Format::Calendars] {
+        let told = Told::of(format, data);
+        let frame = kinds::parts(data, &told.frame).expect("a frame is in its file");
+        for record in &told.records {
+            drop(format.fields(&frame, record));
+        }
+        let records: Vec<&[u8]> = told.records.iter().map(Vec::as_slice).collect();
+        let written = format.write(&frame, &records).expect("a file holds several");
+        assert!(Told::of(format, &written).said == told.said);
+    }
+}
+
+struct Told {
+    frame: Vec<std::ops::Range<u64>>,
+    records: Vec<Vec<u8>>,
+    /// What each says, in an order of its own.
+    said: Vec<Vec<u8>>,
+}
+
+impl Told {
+    fn of(format: kinds::Format, data: &[u8]) -> Self {
+        let (mut records, mut said) = (Vec::new(), Vec::new());
+        let mut each = |record: kinds::Record| {
+            let Locator::Bytes(ranges) = &record.locator else { panic!("bytes of its own") };
+            records.push(kinds::parts(data, ranges).expect("they are in the content").concat());
+            said.push(record.essence.to_vec());
+            Ok(())
+        };
+        let scanned = format.scan(&mut Cursor::new(data), &mut each).expect("memory can be read");
+        said.sort();
+        Self { frame: scanned.frame, records, said }
+    }
 }

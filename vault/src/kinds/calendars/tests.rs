@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::event::{FOREIGN, NO_END, NO_ID, NOT_ALONE};
-use super::zones::{Moment, Zones};
+use super::zones::{Moment, ONSETS_MAX, Zones};
 use super::{FRAME_MAX, RECORD_MAX, SEVERAL, TOO_LONG, TOO_SCATTERED};
 use crate::kinds::tests::records::{
     EXPORTS, Made, Random, all_fields, all_samples, assert_same, by_title, bytes_of, difference,
@@ -662,6 +662,17 @@ fn clocks_are_turned_as_a_file_says() {
         let local = Moment::parse("20260105T193000").unwrap();
         assert_eq!(zones.seconds(local, None), Some(1_767_641_400));
         assert_eq!(zones.seconds(local, Some("nowhere")), None);
+    }
+    for (count, is_known) in [(ONSETS_MAX - 1, true), (ONSETS_MAX, false)] {
+        let dates = vec!["20000101T000000"; count].join(",");
+        let standard = format!(
+            "BEGIN:STANDARD\nDTSTART:20000101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\n\
+            RDATE:{dates}\nEND:STANDARD\n"
+        );
+        let mut zones = Zones::default();
+        let name = zones.learn(format!("{standard}TZID:x\n").as_bytes());
+        let seconds = zones.seconds(Moment::parse("20260105T193000").unwrap(), Some(&name));
+        assert_eq!((name.as_str(), seconds.is_some()), ("x", is_known));
     }
     // What is not understood is not guessed.
     for rule in [

@@ -10,17 +10,15 @@ use std::collections::BTreeMap;
 use crate::kinds::dates::{civil, days};
 use crate::kinds::property::{Properties, Property, name_of};
 
-/// Most observances of all zones of a file.
-const OBSERVANCES_MAX: usize = 1 << 16;
+/// Most times at which observances of a zone begin, rules counted once: a year has two, and every
+/// event asks all of them.
+pub(super) const ONSETS_MAX: usize = 256;
 
 const DAY: i64 = 86_400;
 
 /// The zones of a file by their names.
 #[derive(Default)]
-pub(super) struct Zones {
-    zones: BTreeMap<String, Option<Vec<Observance>>>,
-    observances: usize,
-}
+pub(super) struct Zones(BTreeMap<String, Option<Vec<Observance>>>);
 
 /// A time of day, year after year.
 #[derive(Default)]
@@ -100,20 +98,18 @@ impl Zones {
                 let is_one = ["STANDARD", "DAYLIGHT"].iter().any(|w| w.eq_ignore_ascii_case(word));
                 open = is_one.then(Observance::default);
             } else if name_of(&property, "END").is_some() {
-                observances.extend(open.take());
+                // One too many is enough to know that there are.
+                observances.extend(open.take().filter(|_| observances.len() <= ONSETS_MAX));
             } else if let Some(open) = &mut open {
                 open.read(&property);
             } else if property.name == "TZID" && name.is_empty() {
                 name = property.text().trim().to_owned();
             }
-            if self.observances + observances.len() > OBSERVANCES_MAX {
-                return name;
-            }
         }
+        let onsets: usize = observances.iter().map(|one| 1 + one.also.len()).sum();
         let is_known = observances.iter().all(|one| !one.is_unknown && one.start.is_some());
-        self.observances += observances.len();
-        let known = Some(observances).filter(|all| is_known && !all.is_empty());
-        self.zones.entry(name.clone()).or_insert(known);
+        let known = Some(observances).filter(|_| is_known && (1..=ONSETS_MAX).contains(&onsets));
+        self.0.entry(name.clone()).or_insert(known);
         name
     }
 
@@ -123,7 +119,7 @@ impl Zones {
         let Some(zone) = zone.filter(|_| !moment.is_utc && !moment.is_day) else {
             return Some(moment.seconds);
         };
-        let observances = self.zones.get(zone)?.as_ref()?;
+        let observances = self.0.get(zone)?.as_ref()?;
         let begun = observances.iter().filter_map(|one| Some((one.last(moment.seconds)?, one)));
         let ahead = match begun.max_by_key(|(begun, _)| *begun) {
             Some((_, one)) => one.within,
@@ -151,8 +147,8 @@ impl Observance {
                 self.is_unknown |= self.rule.is_none();
             }
             "RDATE" => {
-                let dates = value.split(',').take(OBSERVANCES_MAX >> 8);
-                self.also = dates.filter_map(Moment::parse).map(|moment| moment.seconds).collect();
+                let dates = value.split(',').take(ONSETS_MAX).filter_map(Moment::parse);
+                self.also.extend(dates.map(|moment| moment.seconds));
             }
             _ => {}
         }
