@@ -81,6 +81,29 @@ impl Format {
         }
     }
 
+    /// As [`Format::scan`], for content that is read once and in which nothing can be sought.
+    ///
+    /// # Errors
+    /// As [`Format::scan`]; and for a format that does not [stream](Format::streams).
+    pub fn scan_stream(
+        self,
+        content: &mut impl Read,
+        each: &mut dyn FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<Scanned> {
+        match self {
+            Self::Messages => messages::scan(content, each),
+            Self::Logins | Self::Certificates | Self::Contacts | Self::Calendars => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
+    /// Whether the records of content show while it is read, in the order of their ends and without
+    /// a frame, and so of content of any length.
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::Messages)
+    }
+
     /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
     /// `password` may be needed to open; none if there is no such record.
     pub fn derive(

@@ -47,7 +47,7 @@ pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
 pub use format::{Format, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
-pub use sheet::{CONTENT_MAX, Sheet, Sheets, Taken, has_records, sheets, take};
+pub use sheet::{CONTENT_MAX, Sheet, Sheets, Taken, has_records, sheets, streams, take};
 
 /// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;

@@ -62,6 +62,11 @@ pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
     format_of(found, head).is_some() || is_zip(found, head)
 }
 
+/// The format of a file that begins with `head` whose records show while it is read.
+pub fn streams(found: &Recognised, head: &[u8]) -> Option<Format> {
+    format_of(found, head).filter(|format| format.streams())
+}
+
 /// The records of a file. `password` opens the PKCS#12 store that it is.
 pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> Sheets {
     let mut sheets = Sheets::default();

@@ -14,7 +14,7 @@ use super::item::{Xattrs, encode_xattrs};
 use super::objects::{Plain, pack_ids};
 use super::passwords::{AskPassword, Passwords};
 use super::pipeline::{self, Outcome};
-use super::recorder::Recorder;
+use super::recorder::{Chunked, Recorder};
 use super::source::{Message, Messages, Source};
 use super::stage::{Earlier, Fresh, Known, Stage, prefix};
 use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
@@ -26,7 +26,7 @@ use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
 use crate::keys::Compartment;
-use crate::kinds::{self, Kind, Locator, Recognised, Sheets};
+use crate::kinds::{self, Kind, Locator, Recognised, Sheet};
 use crate::pack::{self, Class};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Strength};
@@ -37,6 +37,8 @@ const ATTEMPTS: u32 = 3;
 /// The most sealed packs whose chunks are named again; with more everything is stored anew, which
 /// also brings what is scattered together.
 const EARLIER_MAX: usize = 8;
+/// What is told of records whose parts are too many for the tree.
+const SCATTERED: &str = "records that are scattered over the file";
 
 /// What is told of a pipe, a socket or a device.
 pub(super) const SPECIAL: &str = "neither a file nor a folder nor a link";
@@ -438,8 +440,8 @@ struct Adder<'a> {
     messages: Messages,
     general: Halves,
     sealed: Halves,
-    records_general: Recorder,
-    records_sealed: Recorder,
+    records_general: Recorder<'a>,
+    records_sealed: Recorder<'a>,
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
@@ -455,9 +457,15 @@ struct FileSoFar {
     list: ListBuilder,
     length: u64,
     fresh_before: Fresh,
-    sheets: Sheets,
-    /// The chunks so far, of a file with records.
-    rows: Vec<Row>,
+    /// The chunks so far, of a file that is looked through.
+    chunks: Option<Chunked>,
+    /// Records whose chunks are still to come.
+    sheets: Vec<Sheet>,
+    /// How many records there were so far, and why some of it is in none.
+    records: BTreeMap<Kind, u64>,
+    notes: Vec<&'static str>,
+    /// It is a store of keys, with a password that opens it where somebody gave one.
+    is_store: bool,
     password: Option<Zeroizing<String>>,
 }
 
@@ -480,7 +488,7 @@ struct Folder {
 
 impl<'a> Adder<'a> {
     fn new(
-        vault: &Vault,
+        vault: &'a Vault,
         options: &'a AddOptions,
         stage: Stage<'a>,
         progress: &'a dyn Progress,
@@ -501,8 +509,8 @@ impl<'a> Adder<'a> {
             messages,
             general: halves(Compartment::General),
             sealed: halves(Compartment::Sealed),
-            records_general: Recorder::new(bundle, Compartment::General),
-            records_sealed: Recorder::new(bundle, Compartment::Sealed),
+            records_general: Recorder::new(vault, Compartment::General),
+            records_sealed: Recorder::new(vault, Compartment::Sealed),
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
@@ -518,26 +526,25 @@ impl<'a> Adder<'a> {
             }
             Message::Entry(entry) => self.take_entry(&entry),
             Message::Folder(entry, kind) => self.take_folder(entry, kind),
-            Message::File(entry, recognised, compartment) => {
-                self.leave_folders(&entry.path)?;
-                let list = ListBuilder::new(compartment == Compartment::Sealed);
-                self.file = Some(FileSoFar {
-                    entry,
-                    recognised,
-                    compartment,
-                    list,
-                    length: 0,
-                    fresh_before: self.stage.fresh,
-                    sheets: Sheets::default(),
-                    rows: Vec::new(),
-                    password: None,
-                });
+            Message::File(entry, recognised, compartment, looked_through) => {
+                self.begin_file(entry, recognised, compartment, looked_through)
+            }
+            Message::Sheets(sheets, notes) => {
+                if let Some(file) = &mut self.file {
+                    file.sheets.extend(sheets);
+                    file.notes.extend(notes);
+                }
                 Ok(())
             }
-            Message::Records(sheets, password) => {
+            Message::Passed(sheet) => {
+                let Some(mut file) = self.file.take() else { return Ok(()) };
+                let taken = self.take_records(&mut file, &sheet);
+                self.file = Some(file);
+                taken
+            }
+            Message::Password(password) => {
                 if let Some(file) = &mut self.file {
-                    file.sheets = sheets;
-                    file.password = password;
+                    file.password = Some(password);
                 }
                 Ok(())
             }
@@ -628,6 +635,35 @@ impl<'a> Adder<'a> {
         self.push(compartment, entry, facts, None)
     }
 
+    fn begin_file(
+        &mut self,
+        entry: Entry,
+        recognised: Recognised,
+        compartment: Compartment,
+        looked_through: bool,
+    ) -> Result<()> {
+        self.leave_folders(&entry.path)?;
+        if self.held.as_ref().is_some_and(|held| held.ready(&entry.path).is_some()) {
+            // It takes the place of one that came before.
+            self.forget_records(&entry.path);
+        }
+        self.file = Some(FileSoFar {
+            entry,
+            recognised,
+            compartment,
+            list: ListBuilder::new(compartment == Compartment::Sealed),
+            length: 0,
+            fresh_before: self.stage.fresh,
+            chunks: looked_through.then(Chunked::default),
+            sheets: Vec::new(),
+            records: BTreeMap::new(),
+            notes: Vec::new(),
+            is_store: false,
+            password: None,
+        });
+        Ok(())
+    }
+
     fn take_chunks(&mut self, bytes: Vec<u8>, ends: &[usize]) -> Result<()> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let compartment = file.compartment;
@@ -639,8 +675,8 @@ impl<'a> Adder<'a> {
             let dense = file.recognised.dense;
             let reference = stage.put(compartment, ChunkType::Data, dense, chunk)?;
             let row = Row { reference, length: chunk.len() as u64 };
-            if !file.sheets.sheets.is_empty() {
-                file.rows.push(row);
+            if let Some(chunks) = &mut file.chunks {
+                chunks.push(row);
             }
             file.list
                 .push(row, &mut |list| stage.put(compartment, ChunkType::List, false, list))?;
@@ -655,9 +691,13 @@ impl<'a> Adder<'a> {
     }
 
     fn end_file(&mut self, result: Result<()>) -> Result<()> {
-        let Some(file) = self.file.take() else { return Ok(()) };
+        let Some(mut file) = self.file.take() else { return Ok(()) };
         if let Err(error) = result {
+            self.forget_records(&file.entry.path);
             return self.push_unread(&file.entry, State::Unreadable, error.to_string());
+        }
+        for sheet in std::mem::take(&mut file.sheets) {
+            self.take_records(&mut file, &sheet)?;
         }
         let (compartment, kind) = (file.compartment, file.recognised.kind);
         let stage = &mut self.stage;
@@ -675,49 +715,44 @@ impl<'a> Adder<'a> {
             password: password.transpose()?,
             ..facts(&file.entry, ItemType::File, kind.as_str())
         };
-        let is_opened = facts.password.is_some();
-        let path = &file.entry.path;
-        self.take_records(path, compartment, file.sheets, &file.rows, is_opened)?;
+        let (path, summary) = (&file.entry.path, &mut self.summary);
+        match (&facts.password, file.is_store) {
+            (Some(_), _) => summary.stores_opened.push(path.clone()),
+            (None, true) => summary.stores_closed.push(path.clone()),
+            (None, false) => {}
+        }
+        summary.untold.extend(file.notes.into_iter().map(|note| (path.clone(), note)));
+        for (kind, count) in file.records {
+            *summary.records.entry((compartment, kind)).or_default() += count;
+        }
         self.tell_xattrs_lost(&file.entry);
         self.push(compartment, &file.entry, facts, Some(count))?;
         self.progress.item();
         Ok(())
     }
 
-    /// Takes the records of a file that ended.
-    fn take_records(
-        &mut self,
-        path: &ItemPath,
-        compartment: Compartment,
-        Sheets { sheets, notes }: Sheets,
-        rows: &[Row],
-        is_opened: bool,
-    ) -> Result<()> {
-        let Self { stage, records_general, records_sealed, summary, held, .. } = self;
-        if held.as_ref().is_some_and(|held| held.ready(path).is_some()) {
-            // It takes the place of one that came before.
-            records_general.forget(path);
-            records_sealed.forget(path);
-        }
-        summary.untold.extend(notes.into_iter().map(|note| (path.clone(), note)));
-        let mut is_store = false;
-        for record in sheets.iter().flat_map(|sheet| &sheet.records) {
+    /// Takes records of a file whose chunks are there.
+    fn take_records(&mut self, file: &mut FileSoFar, sheet: &Sheet) -> Result<()> {
+        let Some(chunks) = &file.chunks else { return Ok(()) };
+        for record in &sheet.records {
             // One that another file brings cannot be opened by itself.
-            is_store |= record.is_closed && matches!(record.locator, Locator::Bytes(_));
-            *summary.records.entry((compartment, record.kind)).or_default() += 1;
+            file.is_store |= record.is_closed && matches!(record.locator, Locator::Bytes(_));
+            *file.records.entry(record.kind).or_default() += 1;
         }
-        if is_opened {
-            summary.stores_opened.push(path.clone());
-        } else if is_store {
-            summary.stores_closed.push(path.clone());
-        }
-        let recorder = match compartment {
-            Compartment::Sealed => records_sealed,
-            Compartment::Index | Compartment::General => records_general,
+        let recorder = match file.compartment {
+            Compartment::Sealed => &mut self.records_sealed,
+            Compartment::Index | Compartment::General => &mut self.records_general,
         };
-        let left_out = recorder.take(path, sheets, rows, stage)?;
-        summary.untold.extend(left_out.map(|note| (path.clone(), note)));
+        let left_out = recorder.take(&file.entry.path, sheet, chunks, &mut self.stage)?;
+        if left_out > 0 && !file.notes.contains(&SCATTERED) {
+            file.notes.push(SCATTERED);
+        }
         Ok(())
+    }
+
+    fn forget_records(&mut self, path: &ItemPath) {
+        self.records_general.forget(path);
+        self.records_sealed.forget(path);
     }
 
     fn leave_out(&mut self, path: Option<ItemPath>, reason: String) {

@@ -24,6 +24,7 @@ mod search;
 mod search_records;
 mod slots;
 mod snapshots;
+mod sorter;
 mod source;
 mod stage;
 mod terms;

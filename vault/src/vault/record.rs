@@ -16,7 +16,7 @@ use crate::kinds::{self, Identity, Quality};
 use crate::wire::{self, Malformed};
 
 /// The bytes of a key that tell records apart; behind them stands a number.
-const NAME_SIZE: usize = format::RECORD_KEY_SIZE - 2;
+pub(super) const NAME_SIZE: usize = format::RECORD_KEY_SIZE - 2;
 
 /// What is the same for a record in every export: a keyed hash of its kind and identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,6 +124,15 @@ impl RecordName {
         let mac = key.mac(&[kind.as_str().as_bytes(), &[0], &rung, &identity.bytes]);
         let (name, _) = mac.split_first_chunk().expect("a MAC is longer than a name");
         Self(*name)
+    }
+
+    /// The name that [`RecordName::bytes`] gave.
+    pub(super) fn stored(bytes: [u8; NAME_SIZE]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; NAME_SIZE] {
+        &self.0
     }
 
     /// The key of the record with this name and number.

@@ -1,5 +1,7 @@
 //! The thread of an `add` that walks a source, or reads an archive, and recognises and cuts files.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind as IoKind, Read, Seek as _, SeekFrom};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Kind, Recognised, Sheets};
+use crate::kinds::{self, Format, Kind, Locator, Recognised, Record, Sheet, Sheets};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
@@ -21,6 +23,10 @@ const READ_SIZE: usize = 1 << 20;
 const BUFFER_MAX: usize = 2 * format::CUT_FIXED;
 /// How many messages wait.
 const QUEUE: usize = 4;
+/// How many records are handed on together.
+const BATCH: usize = 64;
+
+const TOO_LONG: &str = "longer than 64 MiB or still growing, not looked through";
 
 /// What the walk came to, in order.
 pub(super) enum Message {
@@ -30,10 +36,14 @@ pub(super) enum Message {
     Entry(Entry),
     /// A folder, and its kind if it is a bundle.
     Folder(Entry, Option<Kind>),
-    /// A file; what it holds one by one, if anything, its chunks and its end follow.
-    File(Entry, Recognised, Compartment),
-    /// The records of the file, and the password that opens it where that is to be kept.
-    Records(Sheets, Option<Zeroizing<String>>),
+    /// A file, and whether it is looked through for records. Those, its chunks and its end follow.
+    File(Entry, Recognised, Compartment, bool),
+    /// Records of the file whose chunks are still to come, and why some of it is in none.
+    Sheets(Vec<Sheet>, Vec<&'static str>),
+    /// Records of the file whose chunks came before.
+    Passed(Sheet),
+    /// What opens the file, to be kept beside it.
+    Password(Zeroizing<String>),
     /// Another name of a file that came before.
     HardLink(Entry, ItemPath),
     /// A file that cannot be opened.
@@ -126,7 +136,7 @@ impl<'a> Source<'a> {
 
     fn take_member(&self, entry: Entry, content: &mut impl Read) -> Option<()> {
         match entry.file_type {
-            FileType::File => self.read(entry, content, recognise_member),
+            FileType::File => self.read(entry, &mut Stream(content)),
             // Whether it is a bundle is told once all that is in it is known.
             FileType::Folder => self.send(Message::Folder(entry, None)),
             FileType::Link | FileType::Special => self.send(Message::Entry(entry)),
@@ -137,7 +147,7 @@ impl<'a> Source<'a> {
         match entry.file_type {
             FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
                 Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
-                Ok(mut file) => self.read(entry, &mut file, recognise_file),
+                Ok(mut file) => self.read(entry, &mut file),
                 Err(error) => self.send(Message::Closed(entry, error)),
             },
             FileType::Folder if entry.missing.is_none() => {
@@ -153,81 +163,79 @@ impl<'a> Source<'a> {
     }
 
     /// Reads one file; none when nobody listens any more.
-    fn read<R: Read>(
-        &self,
-        entry: Entry,
-        file: &mut R,
-        recognise: impl FnOnce(&mut Window, &mut R, u64) -> io::Result<Recognised>,
-    ) -> Option<()> {
-        let failed = |error| Error::io("reading", error);
+    fn read(&self, entry: Entry, file: &mut impl Origin) -> Option<()> {
         let mut window = Window { buffer: self.buffer(), length: 0, at_end: false };
-        if let Err(error) = window.fill(file, kinds::PROBE_SIZE) {
-            return self.send(Message::Closed(entry, failed(error)));
-        }
-        let length = entry.length.max(window.length as u64);
-        let recognised = match recognise(&mut window, file, length) {
-            Ok(recognised) => recognised,
-            Err(error) => return self.send(Message::Closed(entry, failed(error))),
+        let (recognised, compartment, found) = match self.look(&mut window, file, &entry) {
+            Ok(looked) => looked,
+            Err(error) => {
+                return self.send(Message::Closed(entry, Error::io("reading", error)));
+            }
         };
-        let compartment = self.seal.compartment(recognised.sealed);
+        let is_looked_through = !matches!(found, Looked::Nothing);
+        self.send(Message::File(entry, recognised, compartment, is_looked_through))?;
         let sealed = compartment == Compartment::Sealed;
-        let cutter = match recognised.dense {
-            true => None,
-            false => Some(if sealed { &self.sealed } else { &self.general }),
+        let cutter = if sealed { &self.sealed } else { &self.general };
+        let sent = Cell::new(0);
+        let mut passage = Passage {
+            source: self,
+            file,
+            window,
+            cutter: (!recognised.dense).then_some(cutter),
+            seen: 0,
+            sent: &sent,
         };
-        let records = match self.records(&mut window, file, &entry, &recognised, compartment) {
-            Ok(records) => records,
-            Err(error) => return self.send(Message::Closed(entry, failed(error))),
+        let passed = match found {
+            Looked::Nothing => passage.finish(),
+            Looked::Whole(Sheets { sheets, notes }, password) => {
+                self.send(Message::Sheets(sheets, notes))?;
+                if let Some(password) = password {
+                    self.send(Message::Password(password))?;
+                }
+                passage.finish()
+            }
+            Looked::Streams(format) => self.scan(format, &mut passage),
         };
-        self.send(Message::File(entry, recognised, compartment))?;
-        if let Some((sheets, password)) = records {
-            self.send(Message::Records(sheets, password))?;
-        }
-        let wanted = if recognised.dense { format::CUT_FIXED } else { READ_SIZE };
-        loop {
-            if let Err(error) = window.fill(file, wanted) {
-                return self.send(Message::End(Err(failed(error))));
-            }
-            let ends = window.cut(cutter);
-            let used = ends.last().copied().unwrap_or(0);
-            let rest = window.bytes().get(used..).unwrap_or_default();
-            let next = (!window.at_end || !rest.is_empty()).then(|| {
-                let (length, at_end) = (0, window.at_end);
-                let mut next = Window { buffer: self.buffer(), length, at_end };
-                next.take(rest);
-                next
-            });
-            window.buffer.truncate(used);
-            if used > 0 {
-                self.send(Message::Chunks(window.buffer, ends))?;
-            }
-            let Some(next) = next else { return self.send(Message::End(Ok(()))) };
-            window = next;
-        }
+        self.send(Message::End(passed.map_err(|error| Error::io("reading", error))))
     }
 
-    /// What the file holds one by one, for which all of it is read into the window; none where
-    /// nothing is looked for.
-    fn records(
+    /// What a file is, and what it holds one by one as far as that has to be known before its
+    /// chunks.
+    fn look(
         &self,
         window: &mut Window,
-        file: &mut impl Read,
+        file: &mut impl Origin,
+        entry: &Entry,
+    ) -> io::Result<(Recognised, Compartment, Looked)> {
+        window.fill(file, kinds::PROBE_SIZE)?;
+        let length = entry.length.max(window.length as u64);
+        let recognised = file.recognise(window, length)?;
+        let compartment = self.seal.compartment(recognised.sealed);
+        let looked = match kinds::streams(&recognised, window.bytes()) {
+            Some(format) => Looked::Streams(format),
+            None if !kinds::has_records(&recognised, window.bytes()) => Looked::Nothing,
+            None => self.look_through(window, file, entry, &recognised, compartment)?,
+        };
+        Ok((recognised, compartment, looked))
+    }
+
+    /// The records of a file, all of which is read into the window.
+    fn look_through(
+        &self,
+        window: &mut Window,
+        file: &mut impl Origin,
         entry: &Entry,
         recognised: &Recognised,
         compartment: Compartment,
-    ) -> io::Result<Option<(Sheets, Option<Zeroizing<String>>)>> {
+    ) -> io::Result<Looked> {
         let length = entry.length.max(window.length as u64);
-        if !kinds::has_records(recognised, window.bytes()) {
-            return Ok(None);
-        }
-        // One more, to see the end.
-        let wanted = usize::try_from(length.min(kinds::CONTENT_MAX)).unwrap_or(usize::MAX);
         if length <= kinds::CONTENT_MAX {
-            window.fill(file, wanted.saturating_add(1))?;
+            // One more, to see the end.
+            let wanted = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1);
+            window.fill(file, wanted)?;
         }
         if !window.at_end {
-            let notes = vec!["longer than 64 MiB or still growing, not looked through"];
-            return Ok(Some((Sheets { notes, ..Sheets::default() }, None)));
+            let sheets = Sheets { notes: vec![TOO_LONG], ..Sheets::default() };
+            return Ok(Looked::Whole(sheets, None));
         }
         let content = window.bytes();
         // What is general is compressed, and read by more people.
@@ -236,7 +244,39 @@ impl<'a> Source<'a> {
             && kinds::certificates::is_store(content);
         let password = if is_store { self.passwords.of_store(&entry.path, content) } else { None };
         let password_text = password.as_ref().map(|password| password.as_str());
-        Ok(Some((kinds::sheets(recognised, content, password_text), password)))
+        Ok(Looked::Whole(kinds::sheets(recognised, content, password_text), password))
+    }
+
+    /// Sends a file and, as their chunks are sent, its records.
+    fn scan(&self, format: Format, passage: &mut Passage<'_, '_, impl Origin>) -> io::Result<()> {
+        let sent = passage.sent;
+        let mut found = VecDeque::new();
+        let scanned = format.scan_stream(passage, &mut |record| {
+            found.push_back(record);
+            match found.len() < BATCH {
+                true => Ok(()),
+                false => self.pass(format, &mut found, sent.get()),
+            }
+        })?;
+        passage.finish()?;
+        self.pass(format, &mut found, sent.get())?;
+        self.send(Message::Sheets(Vec::new(), scanned.notes)).ok_or_else(unheard)
+    }
+
+    /// Hands on the first of these records, those of which all bytes were `sent`; they come in the
+    /// order of their ends.
+    fn pass(&self, format: Format, found: &mut VecDeque<Record>, sent: u64) -> io::Result<()> {
+        let is_sent = |record: &Record| match &record.locator {
+            Locator::Bytes(ranges) => ranges.iter().all(|range| range.end <= sent),
+            Locator::Derived(_) => true,
+        };
+        let count = found.partition_point(is_sent);
+        if count == 0 {
+            return Ok(());
+        }
+        let records = found.drain(..count).collect();
+        let (members, frame) = (Vec::new(), Vec::new());
+        self.send(Message::Passed(Sheet { members, format, frame, records })).ok_or_else(unheard)
     }
 
     fn buffer(&self) -> Vec<u8> {
@@ -244,23 +284,112 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What a file is, of which the window has the first bytes. It is sought in and put back.
-fn recognise_file(window: &mut Window, file: &mut File, length: u64) -> io::Result<Recognised> {
-    let recognised = kinds::examine(window.bytes(), length, file)?;
-    file.seek(SeekFrom::Start(window.length as u64))?;
-    Ok(recognised)
+/// What is known of a file before its chunks are cut.
+enum Looked {
+    /// It has no records.
+    Nothing,
+    /// These are its records, and this opens it.
+    Whole(Sheets, Option<Zeroizing<String>>),
+    /// Its records show while it is read.
+    Streams(Format),
 }
 
-/// What a member of an archive is, in which nothing can be sought: what is looked at stays in the
-/// window.
-fn recognise_member(
-    window: &mut Window,
-    content: &mut impl Read,
-    length: u64,
-) -> io::Result<Recognised> {
-    let wanted = kinds::start_size(window.bytes());
-    window.fill(content, wanted)?;
-    Ok(kinds::examine_start(window.bytes(), length))
+/// Where the bytes of a file come from.
+trait Origin: Read {
+    /// What the file is, of which the window has the first bytes.
+    fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised>;
+}
+
+/// It is sought in, and put back.
+impl Origin for File {
+    fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised> {
+        let recognised = kinds::examine(window.bytes(), length, self)?;
+        self.seek(SeekFrom::Start(window.length as u64))?;
+        Ok(recognised)
+    }
+}
+
+/// Something in which nothing can be sought, as a member of an archive.
+struct Stream<'r, R>(&'r mut R);
+
+impl<R: Read> Read for Stream<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
+    }
+}
+
+/// What is looked at stays in the window.
+impl<R: Read> Origin for Stream<'_, R> {
+    fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised> {
+        let wanted = kinds::start_size(window.bytes());
+        window.fill(self.0, wanted)?;
+        Ok(kinds::examine_start(window.bytes(), length))
+    }
+}
+
+/// A file on its way: read into windows, cut and sent. Whoever reads it sees each byte before it is
+/// sent.
+struct Passage<'p, 'a, R> {
+    source: &'p Source<'a>,
+    file: &'p mut R,
+    window: Window,
+    /// None cuts at fixed places.
+    cutter: Option<&'p Cutter>,
+    /// How many bytes of the window a reader has had.
+    seen: usize,
+    /// How many bytes of the file were sent.
+    sent: &'p Cell<u64>,
+}
+
+impl<R: Read> Passage<'_, '_, R> {
+    /// Sends the file to its end.
+    fn finish(&mut self) -> io::Result<()> {
+        loop {
+            self.fill()?;
+            self.send()?;
+            if self.window.at_end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let wanted = if self.cutter.is_none() { format::CUT_FIXED } else { READ_SIZE };
+        self.window.fill(self.file, wanted)
+    }
+
+    /// Sends the chunks in the window that are whole, and keeps what is behind them.
+    fn send(&mut self) -> io::Result<()> {
+        let ends = self.window.cut(self.cutter);
+        let Some(&used) = ends.last() else { return Ok(()) };
+        let mut next =
+            Window { buffer: self.source.buffer(), length: 0, at_end: self.window.at_end };
+        next.take(self.window.bytes().get(used..).unwrap_or_default());
+        let mut window = std::mem::replace(&mut self.window, next);
+        window.buffer.truncate(used);
+        self.source.send(Message::Chunks(window.buffer, ends)).ok_or_else(unheard)?;
+        self.seen = self.seen.saturating_sub(used);
+        self.sent.set(self.sent.get().saturating_add(used as u64));
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Passage<'_, '_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        while self.seen == self.window.length && !self.window.at_end {
+            self.send()?;
+            self.fill()?;
+        }
+        let mut unseen = self.window.bytes().get(self.seen..).unwrap_or_default();
+        let read = unseen.read(bytes)?;
+        self.seen += read;
+        Ok(read)
+    }
+}
+
+/// Nobody listens any more.
+fn unheard() -> io::Error {
+    io::ErrorKind::BrokenPipe.into()
 }
 
 /// A part of a file: a buffer of which the first `length` bytes are read.

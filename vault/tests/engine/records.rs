@@ -182,3 +182,64 @@ fn no_tree_holds_a_secret_of_a_record() {
     }
     assert!(secrets > 150, "{secrets}");
 }
+
+/// One message of an mbox; its text is `length` bytes.
+fn message(number: u32, length: usize) -> String {
+    let text = format!("line of message {number}\n").repeat(length / 20 + 1);
+    format!(
+        "From anna@example.org Thu Jan  1 00:00:00 2026\nFrom: anna@example.org\n\
+         Message-ID: <{number}@example.org>\nSubject: number {number}\n\n{text}\n"
+    )
+}
+
+#[test]
+fn a_mailbox_of_any_length_is_split_while_it_is_read() {
+    let temp = tempfile::tempdir().unwrap();
+    // Longer than what is held of a file; few messages are in one chunk only.
+    let messages: Vec<String> = (0..180).map(|number| message(number, 400_000)).collect();
+    let mailbox = messages.concat();
+    assert!(mailbox.len() as u64 > vault::kinds::CONTENT_MAX);
+    fs::write(temp.path().join("mbox"), &mailbox).unwrap();
+    let owner = Owner::new();
+    let mut vault = owner.init(Arc::new(MemoryStore::new())).unwrap();
+    let added = add(&mut vault, temp.path(), "mail").unwrap();
+    assert_eq!(added.summary.untold, []);
+    let stored = all(&vault, &newest(&vault, "mail"));
+    let expected = (0..180).map(|number| format!("number {number}"));
+    assert_eq!(stored, expected.zip(messages.into_iter().map(String::into_bytes)).collect());
+}
+
+#[test]
+fn more_records_than_memory_takes_are_in_order_all_the_same() {
+    let temp = tempfile::tempdir().unwrap();
+    let count = 40_000;
+    let half: Vec<String> = (0..count).map(|number| message(number, 1)).collect();
+    let (first, second) = half.split_at(half.len() / 2);
+    fs::write(temp.path().join("first"), first.concat()).unwrap();
+    fs::write(temp.path().join("second"), second.concat()).unwrap();
+    let owner = Owner::new();
+    let store = Arc::new(MemoryStore::new());
+    let mut vault = owner.init(store.clone()).unwrap();
+    add(&mut vault, temp.path(), "mail").unwrap();
+    // The tree of all of them in one file is the same but for where they are.
+    fs::write(temp.path().join("first"), half.concat()).unwrap();
+    fs::remove_file(temp.path().join("second")).unwrap();
+    let split = newest(&vault, "mail");
+    add(&mut vault, temp.path(), "mail").unwrap();
+    let joined = newest(&vault, "mail");
+    let facts = |info: &SnapshotInfo| {
+        info.snapshot.records_in(Compartment::General).unwrap().facts.reference
+    };
+    assert_eq!(facts(&split), facts(&joined));
+    let mut stored = records(&vault, &joined);
+    let mut seen = 0;
+    while let Some(record) = stored.next_record().unwrap() {
+        if seen % 5_000 == 0 {
+            let opened = open_record(&vault, &joined, &record).unwrap();
+            let number: usize = record.facts.title.trim_start_matches("number ").parse().unwrap();
+            assert_eq!(opened.bytes.as_slice(), half[number].as_bytes());
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, count);
+}
