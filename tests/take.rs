@@ -1,6 +1,7 @@
 //! Records taken out: one or some as a valid file of their format, in another form, and who may
 //! read it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -224,4 +225,63 @@ fn what_is_general_is_written_as_any_file() {
     Ran::of(extract).succeeded();
     let mode = fs::metadata(bench.path("out.pem")).unwrap().permissions().mode() & 0o777;
     assert_ne!(mode & 0o044, 0);
+}
+
+#[test]
+fn what_is_of_a_kind_and_a_time_comes_out_together() {
+    let bench = Bench::with_vault();
+    let export = samples().join("icloud-export");
+    bench.open(["add", export.to_str().unwrap(), "--as", "all"]).ended_with(3);
+    let records = records(&bench);
+    let of = |kind: &str| -> Vec<&Value> {
+        let mut seen = BTreeSet::new();
+        let is_new = |record: &&Value| {
+            record["kind"] == kind && seen.insert(record["handle"].as_str().unwrap().to_owned())
+        };
+        records.iter().filter(is_new).collect()
+    };
+    // Files of several layouts: cards with and without a mark, calendars with their own zones.
+    for (kind, file) in [("contact", "all.vcf"), ("event", "all.ics"), ("mail", "all.mbox")] {
+        bench.open(["extract", "--kind", kind, "-o", file]).succeeded();
+        bench.open(["add", file, "--as", file]).succeeded();
+        let again = bench.open(["list", file, "--records", "--json"]).succeeded().json();
+        let handles = |records: &[Value]| -> BTreeSet<String> {
+            records.iter().map(|r| r["handle"].as_str().unwrap().to_owned()).collect()
+        };
+        let expected: Vec<Value> = of(kind).into_iter().cloned().collect();
+        assert!(expected.len() > 10, "{kind}");
+        assert_eq!(handles(again.as_array().unwrap()), handles(&expected), "{kind}");
+    }
+    let in_september: Vec<&Value> = of("event")
+        .into_iter()
+        .filter(|r| r["date"].as_str().is_some_and(|date| date.starts_with("2026-09")))
+        .collect();
+    assert!(!in_september.is_empty());
+    let period = ["--since", "2026-09", "--until", "2026-09"];
+    let september = [&["extract", "all", "--kind", "event", "-o", "-"], &period[..]].concat();
+    let written = bench.open(september).succeeded().stdout;
+    for record in in_september {
+        assert!(written.contains(record["title"].as_str().unwrap()), "{record}");
+    }
+    // Kinds whose files are what they are go into a folder, with their names.
+    bench.open(["extract", "all", "--kind", "document", "-o", "documents"]).succeeded();
+    assert!(bench.path("documents/Documents/Letter.pages").is_file());
+    assert!(!bench.path("documents/Documents/Budget.csv").exists());
+    let nothing = bench.open(["extract", "--kind", "event", "--since", "2100", "-o", "x.ics"]);
+    assert!(nothing.ended_with(4).stderr.contains("find --kind event"));
+    let unknown = bench.open(["extract", "--kind", "events", "-o", "x.ics"]).ended_with(2);
+    assert!(unknown.stderr.contains("kinds: passwords"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_message_comes_out_as_it_was_sent() {
+    let bench = Bench::with_vault();
+    let message = "From: anna@example.org\nSubject: hello\nMessage-ID: <1@example.org>\n\
+                   Date: Thu, 1 Jan 2026 10:00:00 +0000\n\ntext\n";
+    let separator = "From anna@example.org Thu Jan  1 10:00:00 2026\n";
+    bench.write("mbox", format!("{separator}{message}\n{separator}From: bert\n\nother\n"));
+    bench.open(["add", "mbox", "--as", "mail"]).succeeded();
+    let take = |args: &[&str]| bench.open([&["extract", "hello", "-o", "-"], args].concat());
+    assert_eq!(take(&["--as", "eml"]).succeeded().stdout, message);
+    assert!(take(&[]).succeeded().stdout.starts_with(separator));
 }

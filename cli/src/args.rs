@@ -372,6 +372,15 @@ pub(crate) struct Extract {
     /// A PKCS#12 store under a new password, encrypted as it is done today
     #[arg(long, conflicts_with_all = ["flat", "appledouble", "form"])]
     pub(crate) p12_modern: bool,
+    /// What is of this kind only
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["form", "spreadsheet", "p12_modern"])]
+    pub(crate) kind: Option<String>,
+    /// With --kind: by its own date of this DATE or later
+    #[arg(long, value_name = "DATE", requires = "kind")]
+    pub(crate) since: Option<String>,
+    /// With --kind: by its own date of this DATE or earlier
+    #[arg(long, value_name = "DATE", requires = "kind")]
+    pub(crate) until: Option<String>,
     /// What happens to files that are there already
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(crate) overwrite: Overwrite,
@@ -411,6 +420,8 @@ pub(crate) enum As {
     Pem,
     /// One certificate or key as bytes
     Der,
+    /// One message as it was sent, without what its mailbox puts around it
+    Eml,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

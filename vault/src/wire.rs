@@ -298,7 +298,7 @@ fn take_key<'a>(levels: &mut [Level<'a>], key: &'a [u8], at: usize) -> Result<()
 }
 
 /// The major type and the number of one CBOR head, in its shortest form.
-fn scan_head(reader: &mut Reader<'_>) -> Result<(u8, u64), Malformed> {
+pub(crate) fn scan_head(reader: &mut Reader<'_>) -> Result<(u8, u64), Malformed> {
     let at = reader.at();
     let first = reader.u8()?;
     let major = first >> 5;

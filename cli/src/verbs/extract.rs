@@ -7,15 +7,13 @@ use serde_json::{Value, json};
 use vault::files::{self, ItemPath, Preview, Target, Unheld};
 use vault::keys::Compartment;
 use vault::progress::{Phase, Progress as _};
-use vault::vault::{
-    self as library, ExtractOptions, Extracted, FlatNames, Lost, SnapshotInfo, Vault,
-};
+use vault::vault::{self as library, ExtractOptions, Extracted, FlatNames, Lost, Vault};
 
+use super::choose::{Chosen, choose};
 use super::snapshots::totals;
 use super::take;
 use crate::args::{Args, Cat, Extract, Overwrite};
 use crate::errors::{Code, Failure, Result};
-use crate::names;
 use crate::record_names::{self, Meant};
 use crate::session::{self, Purpose};
 use crate::ui::{self, Content, Ui};
@@ -44,30 +42,24 @@ fn one(vault: &Vault, text: &OsStr, reveal: bool, ui: &Ui) -> Result<Code> {
     }
 }
 
-/// What is taken out of one snapshot.
-struct Part {
-    info: SnapshotInfo,
-    only: Vec<ItemPath>,
-    whole: bool,
-}
-
 pub(crate) fn extract(args: &Args, verb: &Extract, ui: &Ui) -> Result<Code> {
     let session = session::open(args, ui, Purpose::Read)?;
     let vault = &session.vault;
-    if let Some(records) = take::records(vault, verb)? {
-        return take::write(vault, verb, &records, ui);
+    let to_stdout = verb.output.as_os_str() == "-";
+    let parts = match choose(vault, verb)? {
+        Chosen::Records(records) => return take::write(vault, verb, &records, ui),
+        Chosen::Items(_) if to_stdout && verb.dry_run => {
+            return Err(Failure::usage("-o - writes one file, which --dry-run does not")
+                .hint("icvault list ITEM"));
+        }
+        Chosen::Items(parts) => parts,
+    };
+    if to_stdout {
+        return match verb.item.as_slice() {
+            [only] if verb.kind.is_none() => one(vault, only, verb.reveal, ui),
+            _ => Err(Failure::usage("-o - takes one file").hint("icvault extract ITEM -o -")),
+        };
     }
-    if verb.output.as_os_str() == "-" && verb.item.len() != 1 {
-        return Err(Failure::usage("-o - takes one file").hint("icvault extract ITEM -o -"));
-    }
-    if verb.output.as_os_str() == "-" && verb.dry_run {
-        return Err(Failure::usage("-o - writes one file, which --dry-run does not")
-            .hint("icvault list ITEM"));
-    }
-    if let ([only], true) = (verb.item.as_slice(), verb.output.as_os_str() == "-") {
-        return one(vault, only, verb.reveal, ui);
-    }
-    let parts = parts(vault, verb)?;
     let sources: BTreeSet<&str> =
         parts.iter().map(|part| part.info.snapshot.source.as_str()).collect();
     let several = sources.len() > 1;
@@ -126,45 +118,6 @@ enum Taker {
     Target(Target),
     /// Only says what it would take.
     Preview(Preview),
-}
-
-/// What is asked for, together per snapshot: in the order of a walk each folder is opened once.
-fn parts(vault: &Vault, verb: &Extract) -> Result<Vec<Part>> {
-    if verb.item.is_empty() {
-        let newest = vault.newest()?.into_values();
-        let parts: Vec<Part> =
-            newest.map(|info| Part { info, only: Vec::new(), whole: true }).collect();
-        if parts.is_empty() {
-            return Err(Failure::new(Code::NotFound, "nothing was added yet"));
-        }
-        return Ok(parts);
-    }
-    let mut parts: Vec<Part> = Vec::new();
-    for text in &verb.item {
-        let found = names::resolve(vault, text)?;
-        let path = found.item.map(|item| item.path);
-        let whole = path.is_none();
-        match parts.iter_mut().find(|part| part.info.id == found.info.id) {
-            Some(part) => {
-                part.whole |= whole;
-                part.only.extend(path);
-            }
-            None => parts.push(Part { info: found.info, only: path.into_iter().collect(), whole }),
-        }
-    }
-    for part in &mut parts {
-        part.only.sort();
-        // What is in a folder that is taken comes with it.
-        let mut kept: Vec<ItemPath> = Vec::new();
-        for path in part.only.drain(..) {
-            let inside = |folder: &ItemPath| path == *folder || path.is_below(folder);
-            if !kept.iter().any(inside) {
-                kept.push(path);
-            }
-        }
-        part.only = kept;
-    }
-    Ok(parts)
 }
 
 fn take(sum: &mut Extracted, one: Extracted) {

@@ -3,6 +3,7 @@
 mod add;
 mod certs;
 mod check;
+mod choose;
 mod copy;
 mod export;
 mod extract;

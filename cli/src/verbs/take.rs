@@ -1,6 +1,5 @@
 //! `extract` and `cat` of records: some of them as one valid file of their format.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
@@ -8,70 +7,25 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use serde_json::json;
-use vault::files::ItemPath;
 use vault::keys::Compartment;
 use vault::kinds::certificates::{is_store, to_der, to_pem};
 use vault::kinds::logins::{Cells, Written, to_apple_csv};
-use vault::kinds::{Field, Format};
-use vault::vault::{
-    self as library, OpenedRecord, RecordReader, SnapshotInfo, StoredRecord, Vault,
-};
+use vault::kinds::messages::to_eml;
+use vault::kinds::{Field, Format, Framed};
+use vault::vault::{self as library, OpenedRecord, SnapshotInfo, StoredRecord, Vault};
 use zeroize::Zeroizing;
 
 use super::show::kept;
 use crate::args::{As, Extract, Overwrite};
 use crate::errors::{Code, Failure, Result};
-use crate::record_names::{self, Meant};
 use crate::stores;
 use crate::ui::{self, Content, Ui};
 
-/// What was asked for, if it is records: every ITEM is one, or another form than the files' own is
-/// wanted.
-pub(super) fn records(vault: &Vault, verb: &Extract) -> Result<Option<Vec<Taken>>> {
-    let is_form = verb.form.is_some() || verb.spreadsheet || verb.p12_modern;
-    if verb.item.is_empty() && !is_form {
-        return Ok(None);
-    }
-    let mut taken = Vec::new();
-    let mut others = Vec::new();
-    for text in &verb.item {
-        match record_names::resolve(vault, text)? {
-            Meant::Record(info, record) => taken.push(Taken::open(vault, info, record)?),
-            Meant::Item(info, item) => others.push((info, Some(item.path))),
-            Meant::Snapshot(info) => others.push((info, None)),
-        }
-    }
-    if !is_form {
-        return match (taken.is_empty(), others.is_empty()) {
-            (true, _) => Ok(None),
-            (false, true) => Ok(Some(taken)),
-            (false, false) => Err(Failure::usage("records and files go to different places")
-                .hint("take the records with a call of their own")),
-        };
-    }
-    if verb.item.is_empty() {
-        others.extend(vault.newest()?.into_values().map(|info| (info, None)));
-    }
-    for (info, below) in &others {
-        taken.append(&mut all(vault, verb, info, below.as_ref())?);
-    }
-    // What stands in several files and says the same there is taken once.
-    let mut seen = BTreeSet::new();
-    taken.retain(|Taken { record, .. }| {
-        seen.insert((record.compartment, record.name, record.facts.digest))
-    });
-    if taken.is_empty() {
-        return Err(Failure::new(Code::NotFound, "nothing there has this form")
-            .hint("icvault list --records prints what there is"));
-    }
-    Ok(Some(taken))
-}
-
 /// A record that was opened.
 pub(super) struct Taken {
-    info: SnapshotInfo,
-    record: StoredRecord,
-    opened: OpenedRecord,
+    pub(super) info: SnapshotInfo,
+    pub(super) record: StoredRecord,
+    pub(super) opened: OpenedRecord,
 }
 
 impl Taken {
@@ -79,32 +33,6 @@ impl Taken {
         let opened = library::open_record(vault, &info, &record)?;
         Ok(Self { info, record, opened })
     }
-}
-
-/// The records of a snapshot, or below an item of it, that have the form that is wanted.
-fn all(
-    vault: &Vault,
-    verb: &Extract,
-    info: &SnapshotInfo,
-    below: Option<&ItemPath>,
-) -> Result<Vec<Taken>> {
-    let wanted = match verb.form {
-        Some(As::Pem | As::Der) => Format::Certificates,
-        _ if verb.p12_modern => Format::Certificates,
-        Some(As::AppleCsv) | None => Format::Logins,
-    };
-    let mut reader = RecordReader::new(vault, info);
-    let mut taken = Vec::new();
-    for record in record_names::records_of(vault, info, below)? {
-        let format = record.place.as_ref().and_then(|place| Format::parse(&place.format));
-        if format == Some(wanted) {
-            let opened = reader.open(&record)?;
-            if !verb.p12_modern || is_store(&opened.bytes) {
-                taken.push(Taken { info: info.clone(), record, opened });
-            }
-        }
-    }
-    Ok(taken)
 }
 
 /// Writes records to a file or to standard output.
@@ -124,6 +52,7 @@ pub(super) fn write(vault: &Vault, verb: &Extract, taken: &[Taken], ui: &Ui) -> 
         }
         (_, Some(As::Pem), _) => (pem(taken)?, None),
         (_, Some(As::Der), _) => (der(taken)?, None),
+        (_, Some(As::Eml), _) => (eml(taken)?, None),
         (_, None, false) => (native(taken)?, None),
     };
     if to_stdout {
@@ -173,13 +102,18 @@ pub(super) fn refuse_terminal(is_sealed: bool, reveal: bool) -> Result<()> {
     Ok(())
 }
 
-/// Records of one layout in a file of it, with their exact bytes.
+/// Records of one format in a file of it, with their exact bytes.
 fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
     let Some(first) = taken.first() else { return Ok(Zeroizing::default()) };
-    let (format, frame) = (first.opened.format, first.opened.frame_parts());
-    let is_same =
-        |taken: &Taken| taken.opened.format == format && taken.opened.frame_parts() == frame;
-    let other = || {
+    let format = first.opened.format;
+    let framed = taken.iter().map(|taken| Framed {
+        frame: taken.opened.frame_parts(),
+        bytes: taken.opened.bytes.as_slice(),
+    });
+    let records: Vec<Framed<'_>> = framed.collect();
+    let is_same = taken.iter().all(|taken| taken.opened.format == format);
+    let file = if is_same { format.write_all(&records) } else { None };
+    file.ok_or_else(|| {
         let failure = Failure::new(Code::Failed, "these do not go into one file as they are");
         match format {
             Format::Logins => failure.hint(
@@ -187,12 +121,7 @@ fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
             ),
             _ => failure.hint("take them one by one"),
         }
-    };
-    if !taken.iter().all(is_same) {
-        return Err(other());
-    }
-    let records: Vec<&[u8]> = taken.iter().map(|taken| taken.opened.bytes.as_slice()).collect();
-    format.write(&frame, &records).ok_or_else(other)
+    })
 }
 
 fn apple_csv(taken: &[Taken], cells: Cells) -> Result<(Zeroizing<Vec<u8>>, Written)> {
@@ -220,6 +149,17 @@ fn der(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
             .hint("take them one by one, or --as pem"));
     };
     to_der(&only.opened.bytes).ok_or_else(|| no_form(only, "DER"))
+}
+
+fn eml(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
+    let [only] = taken else {
+        return Err(Failure::usage("a file of this form holds one message")
+            .hint("take them one by one; without --as they come as one mailbox"));
+    };
+    match only.opened.format {
+        Format::Messages => Ok(Zeroizing::new(to_eml(&only.opened.bytes).to_vec())),
+        _ => Err(no_form(only, "a message")),
+    }
 }
 
 fn no_form(taken: &Taken, form: &str) -> Failure {

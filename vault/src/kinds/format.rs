@@ -1,12 +1,17 @@
 //! The formats with records: which module finds them in content, takes one apart, and puts some
 //! of them into a file.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::bytes::start;
 use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages};
+
+const MARK_UTF_8: &[u8] = b"\xEF\xBB\xBF";
+const MARKS_UTF_16: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,6 +109,17 @@ impl Format {
         matches!(self, Self::Messages)
     }
 
+    /// Whether a record is a whole file of its own, so that several are several files.
+    pub const fn is_file(self) -> bool {
+        match self {
+            Self::Logins
+            | Self::Certificates
+            | Self::Messages
+            | Self::Contacts
+            | Self::Calendars => false,
+        }
+    }
+
     /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
     /// `password` may be needed to open; none if there is no such record.
     pub fn derive(
@@ -143,6 +159,41 @@ impl Format {
             Self::Calendars => Some(calendars::write(frame, records)),
         }
     }
+
+    /// As [`Format::write`], for records of several files; those whose files have the same frame
+    /// stand together. None where the format does not take what is framed in several ways.
+    pub fn write_all(self, records: &[Framed<'_>]) -> Option<Zeroizing<Vec<u8>>> {
+        let mut groups: BTreeMap<Vec<&[u8]>, Vec<&[u8]>> = BTreeMap::new();
+        for record in records {
+            // A mark stands at the start of a file only.
+            let is_mark = |part: &&[u8]| self == Self::Contacts && *part == MARK_UTF_8;
+            let frame = record.frame.iter().copied().filter(|part| !is_mark(part)).collect();
+            groups.entry(frame).or_default().push(record.bytes);
+        }
+        if groups.len() > 1 && !groups.keys().all(|frame| self.is_joined(frame)) {
+            return None;
+        }
+        let mut file = Zeroizing::new(Vec::new());
+        for (frame, records) in groups {
+            file.extend_from_slice(&self.write(&frame, &records)?);
+        }
+        Some(file)
+    }
+
+    /// Whether files of the format, one behind the other, are one file of it, if this is their
+    /// frame: text of another encoding would not be.
+    fn is_joined(self, frame: &[&[u8]]) -> bool {
+        let is_wide = frame.first().is_some_and(|mark| MARKS_UTF_16.contains(&start(mark, 2)));
+        matches!(self, Self::Contacts | Self::Calendars | Self::Messages) && !is_wide
+    }
+}
+
+/// A record and what it needs beside its own bytes, in the parts of its file's frame.
+pub struct Framed<'a> {
+    /// The bytes of [`Scanned::frame`].
+    pub frame: Vec<&'a [u8]>,
+    /// The record's own.
+    pub bytes: &'a [u8],
 }
 
 /// The parts of `content` at these ranges; none where one is not in it.

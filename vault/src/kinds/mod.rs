@@ -45,7 +45,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use archive::Container;
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
-pub use format::{Format, parts};
+pub use format::{Format, Framed, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 pub use sheet::{CONTENT_MAX, Sheet, Sheets, Taken, has_records, sheets, streams, take};
 

@@ -13,7 +13,7 @@ use crate::format;
 use crate::id::MacKey;
 use crate::keys::Compartment;
 use crate::kinds::{self, Identity, Quality};
-use crate::wire::{self, Malformed};
+use crate::wire::{self, Malformed, Reader};
 
 /// The bytes of a key that tell records apart; behind them stands a number.
 pub(super) const NAME_SIZE: usize = format::RECORD_KEY_SIZE - 2;
@@ -54,6 +54,8 @@ pub struct RecordPlace {
     pub format: String,
     /// Its bytes.
     pub bytes: RecordBytes,
+    /// The other files of the same thing: the film of a Live Photo, what was edited, sidecars.
+    pub beside: Vec<ItemPath>,
 }
 
 /// Where the bytes of a record are.
@@ -99,6 +101,8 @@ struct WireFacts {
 
 #[derive(Serialize, Deserialize)]
 struct WirePlace {
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<ByteBuf>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     parts: Option<Vec<WirePart>>,
     #[serde(rename = "f")]
@@ -283,6 +287,46 @@ impl RecordFacts {
     }
 }
 
+/// The texts in a value of the tree that [`RecordFacts::decode`] may still refuse.
+#[derive(Default)]
+pub(super) struct Peeked<'a> {
+    pub(super) kind: &'a [u8],
+    pub(super) title: &'a [u8],
+    pub(super) place: &'a [u8],
+    pub(super) user: &'a [u8],
+}
+
+impl<'a> Peeked<'a> {
+    /// None for a value that makes no sense this far.
+    pub(super) fn of(value: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(value);
+        let mut peeked = Self::default();
+        let (_, count) = wire::scan_head(&mut reader).ok().filter(|(major, _)| *major == 5)?;
+        for _ in 0..count {
+            let (_, length) = wire::scan_head(&mut reader).ok().filter(|(major, _)| *major == 3)?;
+            let key = reader.take(usize::try_from(length).ok()?).ok()?;
+            // The warnings come last.
+            if key == b"w" {
+                break;
+            }
+            let (major, number) = wire::scan_head(&mut reader).ok()?;
+            let content = match major {
+                2 | 3 => reader.take(usize::try_from(number).ok()?).ok()?,
+                0 | 1 => &[],
+                _ => return None,
+            };
+            match key {
+                b"k" => peeked.kind = content,
+                b"t" => peeked.title = content,
+                b"p" => peeked.place = content,
+                b"u" => peeked.user = content,
+                _ => {}
+            }
+        }
+        Some(peeked)
+    }
+}
+
 /// A text at most as long as the trees take.
 fn shortened(text: &str) -> String {
     let mut end = text.len().min(format::RECORD_TEXT_MAX);
@@ -306,6 +350,7 @@ impl RecordPlace {
             RecordBytes::Derived(how) => (None, Vec::new(), Some(ByteBuf::from(how.clone()))),
         };
         wire::encode(&WirePlace {
+            beside: self.beside.iter().map(|path| ByteBuf::from(path.key())).collect(),
             parts,
             file: ByteBuf::from(self.file.key().to_vec()),
             frame,
@@ -318,7 +363,6 @@ impl RecordPlace {
     /// Reads a value of the tree.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let wire: WirePlace = wire::decode(bytes, format::VALUE_MAX)?;
-        let file = ItemPath::from_key(wire.file.into_vec());
         let frame: Vec<Range<u64>> = wire.frame.iter().map(|&(start, end)| start..end).collect();
         // spec R-1
         if frame.iter().any(Range::is_empty) {
@@ -333,8 +377,13 @@ impl RecordPlace {
             // spec R-1
             _ => return Err(Malformed::new("a record in two places or in none", 0)),
         };
+        let path = |bytes: ByteBuf| {
+            ItemPath::from_key(bytes.into_vec())
+                .map_err(|_| Malformed::new("a path that is none", 0))
+        };
         Ok(Self {
-            file: file.map_err(|_| Malformed::new("a path that is none", 0))?,
+            beside: wire.beside.into_iter().map(path).collect::<Result<_, _>>()?,
+            file: path(wire.file)?,
             members: wire.members,
             format: wire.format,
             bytes,
@@ -389,12 +438,17 @@ mod tests {
             members: vec!["Passwords.csv".into()],
             format: "logins".into(),
             bytes,
+            beside: vec![ItemPath::new(b"a.xmp").unwrap()],
         }
     }
 
     #[test]
     fn values_come_back() {
         assert_eq!(RecordFacts::decode(&facts().encode()), Ok(facts()));
+        let encoded = facts().encode();
+        let Peeked { kind, title, place: host, user } = Peeked::of(&encoded).unwrap();
+        assert_eq!([kind, title, host, user], [&b"passwords"[..], b"Example", b"example.com", b""]);
+        assert!(Peeked::of(&encoded[1..]).is_none());
         for bytes in [
             RecordBytes::Parts(vec![part(90, 10), part(0, 1)], vec![0..5, 9..10]),
             RecordBytes::Derived(b"payload 1".to_vec()),

@@ -131,7 +131,7 @@ impl<'v> Recorder<'v> {
         };
         Ok(bytes.map(|bytes| {
             let (members, format) = (sheet.members.clone(), sheet.format.as_str().to_owned());
-            RecordPlace { file: path.clone(), members, format, bytes }.encode()
+            RecordPlace { file: path.clone(), members, format, bytes, beside: Vec::new() }.encode()
         }))
     }
 

@@ -371,6 +371,9 @@ impl Names<'_> {
     fn fit(&self, key: &MacKey, path: &[u8], room: &mut Room) -> bool {
         let handle_fits =
             self.handle.is_none_or(|prefix| prefix.fits(Handle::new(key, self.source, path)));
-        handle_fits && self.terms.fit(path.iter().map(|&b| if b == 0 { b'/' } else { b }), room)
+        handle_fits
+            && self.terms.fit(room, |text| {
+                text.extend(path.iter().map(|&byte| if byte == 0 { b'/' } else { byte }));
+            })
     }
 }

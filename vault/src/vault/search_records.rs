@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{RecordFacts, RecordName, RecordPlace};
+use super::record::{Peeked, RecordFacts, RecordName, RecordPlace};
 use super::search::{Query, sources};
 use super::terms::{Room, Terms};
 use super::{Chunks, Handle, SnapshotInfo, Vault};
@@ -144,6 +144,9 @@ impl Search<'_> {
             let errors = forest.take(chunks, tree, &trees.facts.reference, &mut |leaf| {
                 let number = leaf.number;
                 for (key, value) in leaf.entries {
+                    if !peeked_fits(&value, query, terms, &mut room) {
+                        continue;
+                    }
                     let read = RecordName::of_key(&key)
                         .and_then(|name| Ok((name, RecordFacts::decode(&value)?)));
                     let (name, facts) = match read {
@@ -158,9 +161,7 @@ impl Search<'_> {
                         .handle
                         .as_ref()
                         .is_none_or(|prefix| handle().is_some_and(|handle| prefix.fits(handle)));
-                    let text = [&facts.title, "\n", &facts.place, "\n", &facts.user];
-                    let text = text.into_iter().flat_map(str::bytes);
-                    if is_called && terms.fit(text, &mut room) {
+                    if is_called {
                         let version = RecordVersion {
                             facts,
                             place: None,
@@ -210,16 +211,11 @@ impl Search<'_> {
     }
 
     fn fits(&self, version: &RecordVersion) -> bool {
-        let Query { kind, since, until, within, .. } = self.query;
-        let is_within = within.is_none_or(|id| {
+        let is_within = self.query.within.is_none_or(|id| {
             let is_it = |&at: &usize| self.snapshots.get(at).is_some_and(|info| info.id == id);
             self.places.iter().position(is_it).is_some_and(|tree| version.presence.has(tree))
         });
-        let date = version.facts.date.and_then(|date| date.checked_mul(1_000_000_000));
-        is_within
-            && kind.as_ref().is_none_or(|kind| *kind == version.facts.kind)
-            && since.is_none_or(|since| date.is_some_and(|date| date >= since))
-            && until.is_none_or(|until| date.is_some_and(|date| date <= until))
+        is_within && self.query.fits_record(&version.facts)
     }
 
     /// The place of one of the source's snapshots among all.
@@ -251,6 +247,20 @@ impl Search<'_> {
     }
 }
 
+/// Whether a value of the tree may have what is looked for: most have not, and need not be taken
+/// apart. One that makes no sense may.
+fn peeked_fits(value: &[u8], query: &Query, terms: &Terms, room: &mut Room) -> bool {
+    let Some(peeked) = Peeked::of(value) else { return true };
+    // A record's kind is the same in all its versions.
+    let is_kind = query.kind.as_ref().is_none_or(|kind| kind.as_bytes() == peeked.kind);
+    is_kind
+        && terms.fit(room, |text| {
+            for part in [peeked.title, b"\n", peeked.place, b"\n", peeked.user] {
+                text.extend_from_slice(part);
+            }
+        })
+}
+
 /// Puts a version to the others, or into the one that says the same.
 fn merge(versions: &mut Vec<RecordVersion>, mut version: RecordVersion) {
     let same = |known: &&mut RecordVersion| known.facts.digest == version.facts.digest;
@@ -266,6 +276,16 @@ fn merge(versions: &mut Vec<RecordVersion>, mut version: RecordVersion) {
     } else {
         known.presence = version.presence;
         known.find_ends();
+    }
+}
+
+impl Query {
+    /// Whether a record is of the kind and, by its own date, of the time.
+    pub fn fits_record(&self, facts: &RecordFacts) -> bool {
+        let date = facts.date.and_then(|date| date.checked_mul(1_000_000_000));
+        self.kind.as_ref().is_none_or(|kind| *kind == facts.kind)
+            && self.since.is_none_or(|since| date.is_some_and(|date| date >= since))
+            && self.until.is_none_or(|until| date.is_some_and(|date| date <= until))
     }
 }
 

@@ -1,41 +1,47 @@
 //! What a person looks for, as they write it: in any case, and without accents if they like.
 
+use memchr::memmem::Finder;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::files::collision_key;
 
 /// Words all of which a text must have.
-pub(super) struct Terms(Vec<String>);
+pub(super) struct Terms(Vec<Term>);
+
+struct Term {
+    folded: String,
+    finder: Finder<'static>,
+}
 
 /// Memory for texts that are looked at, for reuse.
 #[derive(Default)]
-pub(super) struct Room {
-    bytes: Vec<u8>,
-    folded: String,
-}
+pub(super) struct Room(Vec<u8>);
 
 impl Terms {
     pub(super) fn new(terms: &[String]) -> Self {
-        Self(terms.iter().map(|term| fold(term.as_bytes())).collect())
+        let term = |term: &String| {
+            let folded = fold(term.as_bytes());
+            Term { finder: Finder::new(&folded).into_owned(), folded }
+        };
+        Self(terms.iter().map(term).collect())
     }
 
-    /// Whether a text has all of them.
-    pub(super) fn fit(&self, text: impl Iterator<Item = u8>, room: &mut Room) -> bool {
+    /// Whether the text that `write` writes has all of them.
+    pub(super) fn fit(&self, room: &mut Room, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         if self.0.is_empty() {
             return true;
         }
-        let Room { bytes, folded } = room;
-        bytes.clear();
-        bytes.extend(text);
-        folded.clear();
-        if bytes.is_ascii() {
-            folded.extend(bytes.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
-            return self.0.iter().all(|term| folded.contains(term));
+        let Room(text) = room;
+        text.clear();
+        write(text);
+        if text.is_ascii() {
+            text.make_ascii_lowercase();
+            return self.0.iter().all(|term| term.finder.find(text).is_some());
         }
-        folded.push_str(&fold(bytes));
-        let bare = without_marks(folded);
-        self.0.iter().all(|term| folded.contains(term) || bare.contains(term))
+        let folded = fold(text);
+        let bare = without_marks(&folded);
+        self.0.iter().all(|Term { folded: term, .. }| folded.contains(term) || bare.contains(term))
     }
 }
 
@@ -54,7 +60,7 @@ mod tests {
 
     fn fits(terms: &[&str], path: &str) -> bool {
         let terms: Vec<String> = terms.iter().map(|&term| term.to_owned()).collect();
-        Terms::new(&terms).fit(path.bytes(), &mut Room::default())
+        Terms::new(&terms).fit(&mut Room::default(), |text| text.extend_from_slice(path.as_bytes()))
     }
 
     #[test]

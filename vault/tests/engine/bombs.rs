@@ -188,6 +188,7 @@ fn record(facts: &Facts) -> (RecordFacts, RecordPlace) {
         members: Vec::new(),
         format: "logins".into(),
         bytes: RecordBytes::Parts(vec![part], vec![0..3, 3..5]),
+        beside: Vec::new(),
     };
     (told, place)
 }

@@ -218,8 +218,7 @@ fn more_records_than_memory_takes_are_in_order_all_the_same() {
     fs::write(temp.path().join("first"), first.concat()).unwrap();
     fs::write(temp.path().join("second"), second.concat()).unwrap();
     let owner = Owner::new();
-    let store = Arc::new(MemoryStore::new());
-    let mut vault = owner.init(store.clone()).unwrap();
+    let mut vault = owner.init(Arc::new(MemoryStore::new())).unwrap();
     add(&mut vault, temp.path(), "mail").unwrap();
     // The tree of all of them in one file is the same but for where they are.
     fs::write(temp.path().join("first"), half.concat()).unwrap();
