@@ -593,15 +593,16 @@ impl Checker<'_> {
             };
             self.report.records += 1;
             let Some(place) = record.place else { continue };
-            let path = &place.file;
-            let is_there = *files.entry(path.clone()).or_insert_with(|| {
-                // What of the items cannot be read was said already.
-                vault::find(content.vault, info, path).map_or(true, |item| item.is_some())
-            });
-            if !is_there {
-                let object = format!("chain entry {}", info.id);
-                let what = "records of files that are not in the snapshot";
-                self.findings.hit(&object, what, named(source, path));
+            for path in std::iter::once(&place.file).chain(&place.beside) {
+                let is_there = *files.entry(path.clone()).or_insert_with(|| {
+                    // What of the items cannot be read was said already.
+                    vault::find(content.vault, info, path).map_or(true, |item| item.is_some())
+                });
+                if !is_there {
+                    let object = format!("chain entry {}", info.id);
+                    let what = "records of files that are not in the snapshot";
+                    self.findings.hit(&object, what, named(source, path));
+                }
             }
             let vault::RecordBytes::Parts(parts, _) = &place.bytes else { continue };
             // The data are those of the file; lists of a part of them are its own.
@@ -609,7 +610,7 @@ impl Checker<'_> {
                 let walked = records.chunks.references(&part.content, &mut |_, _| Ok(()));
                 if let Err(error) = walked {
                     let (object, what) = blame(&error);
-                    self.findings.hit(&object, &what, named(source, path));
+                    self.findings.hit(&object, &what, named(source, &place.file));
                 }
             }
         }

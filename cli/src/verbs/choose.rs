@@ -72,6 +72,9 @@ fn meant(vault: &Vault, verb: &Extract) -> Result<(Vec<InSnapshot>, Vec<Place>)>
     let (mut records, mut others) = (Vec::new(), Vec::new());
     for text in &verb.item {
         match record_names::resolve(vault, text)? {
+            Meant::Record(info, record) if own_file(&record).is_some() => {
+                others.extend(files(vec![(info, record)])?);
+            }
             Meant::Record(info, record) => records.push((info, record)),
             Meant::Item(info, item) => others.push((info, Some(item.path))),
             Meant::Snapshot(info) => others.push((info, None)),
@@ -139,7 +142,13 @@ fn items(vault: &Vault, scope: &[Place], query: &Query) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-/// The files that records are.
+/// The file that a record is all of.
+pub(super) fn own_file(record: &StoredRecord) -> Option<&ItemPath> {
+    let place = record.place.as_ref().filter(|place| place.members.is_empty())?;
+    Format::parse(&place.format).filter(|format| format.is_file()).map(|_| &place.file)
+}
+
+/// The files that records are, and those beside them.
 fn files(records: Vec<InSnapshot>) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for (info, record) in records {

@@ -9,7 +9,7 @@ use vault::keys::Compartment;
 use vault::progress::{Phase, Progress as _};
 use vault::vault::{self as library, ExtractOptions, Extracted, FlatNames, Lost, Vault};
 
-use super::choose::{Chosen, choose};
+use super::choose::{Chosen, choose, own_file};
 use super::snapshots::totals;
 use super::take;
 use crate::args::{Args, Cat, Extract, Overwrite};
@@ -27,7 +27,15 @@ pub(crate) fn cat(args: &Args, verb: &Cat, ui: &Ui) -> Result<Code> {
 fn one(vault: &Vault, text: &OsStr, reveal: bool, ui: &Ui) -> Result<Code> {
     let (info, item) = match record_names::resolve(vault, text)? {
         Meant::Item(info, item) => (info, item),
-        Meant::Record(info, record) => return take::cat(vault, info, record, reveal, ui),
+        Meant::Record(info, record) => match own_file(&record) {
+            None => return take::cat(vault, info, record, reveal, ui),
+            Some(path) => {
+                let item = library::find(vault, &info, path)?.ok_or_else(|| {
+                    Failure::new(Code::NotFound, "the file of this record is not there")
+                })?;
+                (info, item)
+            }
+        },
         Meant::Snapshot(_) => {
             let failure = Failure::usage("this is a whole snapshot");
             return Err(failure.hint("icvault extract … -o DIR"));

@@ -3,9 +3,9 @@
 use serde_json::Value;
 use serde_json::json;
 use vault::kinds::certificates;
-use vault::kinds::{Field, logins};
+use vault::kinds::{Field, Kind, logins};
 use vault::vault::{
-    self as library, Item, OpenedRecord, SnapshotInfo, StoredRecord, Vault, kept_password,
+    self as library, Item, RecordReader, SnapshotInfo, StoredRecord, Vault, kept_password,
 };
 use zeroize::Zeroizing;
 
@@ -30,20 +30,14 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
         Meant::Item(info, item) => the_only(vault, info, &item)?,
         Meant::Snapshot(_) => return Err(Failure::usage("this is a whole snapshot")),
     };
-    let opened = library::open_record(vault, &info, &record)?;
     if verb.inside {
-        return inside(vault, &info, &record, &opened, ui);
+        return inside(vault, &info, &record, ui);
     }
-    let mut fields = opened.fields();
-    if certificates::is_store(&opened.bytes)
-        && let Some(value) = kept(vault, &info, &record)?
-    {
-        fields.push(Field { name: "password".to_owned(), value, is_secret: true });
-    }
+    let fields = fields(vault, &info, &record)?;
     if let Some(seconds) = verb.clip {
         let secret = for_clipboard(&fields, verb)?;
         // While it waits, no key and no other secret is there.
-        drop((session, opened, fields));
+        drop((session, fields));
         return clip::hold(&secret, seconds, ui);
     }
     if verb.totp {
@@ -84,6 +78,25 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
         ui.hint("--reveal shows what is masked, -f FIELD gives one field alone");
     }
     Ok(Code::Done)
+}
+
+/// What a record says, and the files beside it.
+fn fields(vault: &Vault, info: &SnapshotInfo, record: &StoredRecord) -> Result<Vec<Field>> {
+    let mut reader = RecordReader::new(vault, info);
+    let mut fields = reader.fields(record)?;
+    for (path, told) in reader.fields_beside(record)? {
+        let name = String::from_utf8_lossy(path.name()).into_owned();
+        let (value, is_secret) = (Zeroizing::new(name), false);
+        fields.push(Field { name: "beside".to_owned(), value, is_secret });
+        fields.extend(told);
+    }
+    if record.facts.kind == Kind::Key.as_str()
+        && certificates::is_store(&reader.open(record)?.bytes)
+        && let Some(value) = kept(vault, info, record)?
+    {
+        fields.push(Field { name: "password".to_owned(), value, is_secret: true });
+    }
+    Ok(fields)
 }
 
 /// The record of a file that holds one; of a store, the store and not what is in it.
@@ -145,9 +158,9 @@ fn inside(
     vault: &Vault,
     info: &SnapshotInfo,
     record: &StoredRecord,
-    opened: &OpenedRecord,
     ui: &Ui,
 ) -> Result<Code> {
+    let opened = library::open_record(vault, info, record)?;
     if !certificates::is_store(&opened.bytes) {
         return Err(Failure::usage("--inside is for PKCS#12 stores"));
     }

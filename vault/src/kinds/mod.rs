@@ -10,6 +10,7 @@
 
 mod archive;
 mod armour;
+mod beside;
 mod bundle;
 mod bytes;
 pub mod calendars;
@@ -43,6 +44,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use archive::Container;
+pub use beside::{BESIDE_MAX, Beside, beside};
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
 pub use format::{Format, Framed, parts};

@@ -8,6 +8,7 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
+use super::assets::{Assets, Picture};
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
@@ -26,7 +27,7 @@ use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
 use crate::keys::Compartment;
-use crate::kinds::{self, Kind, Locator, Recognised, Sheet};
+use crate::kinds::{self, Beside, Kind, Locator, Recognised, Record as Told, Sheet};
 use crate::pack::{self, Class};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Strength};
@@ -442,6 +443,7 @@ struct Adder<'a> {
     sealed: Halves,
     records_general: Recorder<'a>,
     records_sealed: Recorder<'a>,
+    assets: Assets,
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
@@ -464,6 +466,9 @@ struct FileSoFar {
     /// How many records there were so far, and why some of it is in none.
     records: BTreeMap<Kind, u64>,
     notes: Vec<&'static str>,
+    /// What it is as a part of an asset, or tells of others.
+    picture: Option<Box<Told>>,
+    beside: Option<Beside>,
     /// It is a store of keys, with a password that opens it where somebody gave one.
     is_store: bool,
     password: Option<Zeroizing<String>>,
@@ -511,6 +516,7 @@ impl<'a> Adder<'a> {
             sealed: halves(Compartment::Sealed),
             records_general: Recorder::new(vault, Compartment::General),
             records_sealed: Recorder::new(vault, Compartment::Sealed),
+            assets: Assets::default(),
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
@@ -538,9 +544,21 @@ impl<'a> Adder<'a> {
             }
             Message::Passed(sheet) => {
                 let Some(mut file) = self.file.take() else { return Ok(()) };
-                let taken = self.take_records(&mut file, &sheet);
+                let taken = self.take_records(&mut file, sheet);
                 self.file = Some(file);
                 taken
+            }
+            Message::Picture(record) => {
+                if let Some(file) = &mut self.file {
+                    file.picture = Some(record);
+                }
+                Ok(())
+            }
+            Message::Beside(beside) => {
+                if let Some(file) = &mut self.file {
+                    file.beside = Some(beside);
+                }
+                Ok(())
             }
             Message::Password(password) => {
                 if let Some(file) = &mut self.file {
@@ -658,6 +676,8 @@ impl<'a> Adder<'a> {
             sheets: Vec::new(),
             records: BTreeMap::new(),
             notes: Vec::new(),
+            picture: None,
+            beside: None,
             is_store: false,
             password: None,
         });
@@ -697,7 +717,7 @@ impl<'a> Adder<'a> {
             return self.push_unread(&file.entry, State::Unreadable, error.to_string());
         }
         for sheet in std::mem::take(&mut file.sheets) {
-            self.take_records(&mut file, &sheet)?;
+            self.take_records(&mut file, sheet)?;
         }
         let (compartment, kind) = (file.compartment, file.recognised.kind);
         let stage = &mut self.stage;
@@ -708,6 +728,8 @@ impl<'a> Adder<'a> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
+        let part = (&content, file.length);
+        self.take_part(&file.entry.path, compartment, part, file.picture, file.beside);
         let password = file.password.map(|text| self.store_beside(compartment, text.as_bytes()));
         let facts = Facts {
             content,
@@ -732,7 +754,7 @@ impl<'a> Adder<'a> {
     }
 
     /// Takes records of a file whose chunks are there.
-    fn take_records(&mut self, file: &mut FileSoFar, sheet: &Sheet) -> Result<()> {
+    fn take_records(&mut self, file: &mut FileSoFar, mut sheet: Sheet) -> Result<()> {
         let Some(chunks) = &file.chunks else { return Ok(()) };
         for record in &sheet.records {
             // One that another file brings cannot be opened by itself.
@@ -743,14 +765,55 @@ impl<'a> Adder<'a> {
             Compartment::Sealed => &mut self.records_sealed,
             Compartment::Index | Compartment::General => &mut self.records_general,
         };
-        let left_out = recorder.take(&file.entry.path, sheet, chunks, &mut self.stage)?;
+        let left_out = recorder.take(&file.entry.path, &mut sheet, chunks, &mut self.stage)?;
         if left_out > 0 && !file.notes.contains(&SCATTERED) {
             file.notes.push(SCATTERED);
         }
         Ok(())
     }
 
+    /// Takes what makes a file a part of an asset.
+    fn take_part(
+        &mut self,
+        path: &ItemPath,
+        compartment: Compartment,
+        (content, length): (&Content, u64),
+        picture: Option<Box<Told>>,
+        beside: Option<Beside>,
+    ) {
+        if let Some(mut record) = picture.map(|record| *record) {
+            if compartment == Compartment::General {
+                // What is the same in all the metadata may differ in the picture.
+                let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
+                record.essence.extend(ids);
+            }
+            let (path, content) = (path.clone(), content.clone());
+            self.assets.take_picture(Picture { path, compartment, record, content, length });
+        }
+        match beside {
+            Some(Beside::Sidecar(essence)) => self.assets.take_sidecar(path.clone(), essence),
+            Some(Beside::Details(details)) => self.assets.take_details(path, details),
+            None => {}
+        }
+    }
+
+    /// Records what is in the folders that `path` is not in.
+    fn end_assets(&mut self, path: Option<&ItemPath>) -> Result<()> {
+        for asset in self.assets.end_folders(path) {
+            let compartment = asset.main.compartment;
+            let kind = asset.main.record.kind;
+            *self.summary.records.entry((compartment, kind)).or_default() += 1;
+            let recorder = match compartment {
+                Compartment::Sealed => &mut self.records_sealed,
+                Compartment::Index | Compartment::General => &mut self.records_general,
+            };
+            recorder.take_asset(asset)?;
+        }
+        Ok(())
+    }
+
     fn forget_records(&mut self, path: &ItemPath) {
+        self.assets.forget(path);
         self.records_general.forget(path);
         self.records_sealed.forget(path);
     }
@@ -768,7 +831,7 @@ impl<'a> Adder<'a> {
         while self.folders.last().is_some_and(|folder| !holds(folder)) {
             self.leave_folder()?;
         }
-        Ok(())
+        self.end_assets(Some(path))
     }
 
     /// Ends the innermost folder: one with nothing in it is an item of `general`.
@@ -924,6 +987,7 @@ impl<'a> Adder<'a> {
 
     fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
         self.release()?;
+        self.end_assets(None)?;
         while !self.folders.is_empty() {
             self.leave_folder()?;
         }

@@ -2,6 +2,7 @@
 //! [`extract()`] and the slots. This module joins the stages, and it alone has threads.
 
 mod add;
+mod assets;
 mod chunks;
 mod copy;
 mod export;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 use super::Vault;
+use super::assets::{Asset, Picture};
 use super::record::{Part, RecordBytes, RecordFacts, RecordName, RecordPlace};
 use super::sorter::{Recorded, Sorter};
 use super::stage::Stage;
@@ -13,7 +16,7 @@ use crate::files::ItemPath;
 use crate::format;
 use crate::id::MacKey;
 use crate::keys::Compartment;
-use crate::kinds::{Locator, Record, Sheet};
+use crate::kinds::{Format, Locator, Record, Sheet};
 use crate::tree;
 
 /// The records of one compartment.
@@ -47,23 +50,32 @@ impl<'v> Recorder<'v> {
     pub(super) fn take(
         &mut self,
         path: &ItemPath,
-        sheet: &Sheet,
+        sheet: &mut Sheet,
         content: &Chunked,
         stage: &mut Stage<'_>,
     ) -> Result<u64> {
-        let file = self.number(path);
         let mut left_out = 0;
-        for record in &sheet.records {
-            let place = self.place(path, sheet, record, content, stage)?;
-            let Some(place) = place.filter(|place| place.len() <= format::VALUE_MAX) else {
-                left_out += 1;
-                continue;
-            };
-            let name = RecordName::new(&self.name_key, record.kind, &record.identity);
-            let facts = RecordFacts::of(record, &self.digest_key).encode();
-            self.sorter.push(Recorded { name, file, facts, place }, &self.files)?;
+        for mut record in std::mem::take(&mut sheet.records) {
+            let place = self.place(path, sheet, &record, content, stage)?;
+            match place.map(|place| place.encode()).filter(|it| it.len() <= format::VALUE_MAX) {
+                Some(place) => self.push(&mut record, path, place)?,
+                None => left_out += 1,
+            }
         }
         Ok(left_out)
+    }
+
+    /// Takes a picture and what belongs to it.
+    pub(super) fn take_asset(&mut self, asset: Asset) -> Result<()> {
+        let Asset { main: Picture { path, mut record, content, length, .. }, beside } = asset;
+        let place = RecordPlace {
+            file: path.clone(),
+            members: Vec::new(),
+            format: Format::Pictures.as_str().to_owned(),
+            bytes: RecordBytes::Parts(vec![Part { offset: 0, length, content }], Vec::new()),
+            beside,
+        };
+        self.push(&mut record, &path, place.encode())
     }
 
     /// Lets go of the records of a file: it could not be read to its end, or another one takes its
@@ -98,6 +110,21 @@ impl<'v> Recorder<'v> {
         }
     }
 
+    /// Takes a record of the file at `path`; `place` says where it is. What has no title or no
+    /// identity of its own takes the name or the path of its file.
+    fn push(&mut self, record: &mut Record, path: &ItemPath, place: Vec<u8>) -> Result<()> {
+        if record.title.is_empty() {
+            record.title = String::from_utf8_lossy(path.name()).into_owned();
+        }
+        if record.identity.bytes.is_empty() {
+            record.identity.bytes = Zeroizing::new(path.key().to_vec());
+        }
+        let file = self.number(path);
+        let name = RecordName::new(&self.name_key, record.kind, &record.identity);
+        let facts = RecordFacts::of(record, &self.digest_key).encode();
+        self.sorter.push(Recorded { name, file, facts, place }, &self.files)
+    }
+
     /// The number of the file at `path`, whose records come one after the other.
     fn number(&mut self, path: &ItemPath) -> u32 {
         let count = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
@@ -120,7 +147,7 @@ impl<'v> Recorder<'v> {
         record: &Record,
         content: &Chunked,
         stage: &mut Stage<'_>,
-    ) -> Result<Option<Vec<u8>>> {
+    ) -> Result<Option<RecordPlace>> {
         let bytes = match &record.locator {
             Locator::Bytes(ranges) => {
                 let part = |range| self.part(content, range, stage);
@@ -129,9 +156,12 @@ impl<'v> Recorder<'v> {
             }
             Locator::Derived(how) => Some(RecordBytes::Derived(how.clone())),
         };
-        Ok(bytes.map(|bytes| {
-            let (members, format) = (sheet.members.clone(), sheet.format.as_str().to_owned());
-            RecordPlace { file: path.clone(), members, format, bytes, beside: Vec::new() }.encode()
+        Ok(bytes.map(|bytes| RecordPlace {
+            file: path.clone(),
+            members: sheet.members.clone(),
+            format: sheet.format.as_str().to_owned(),
+            bytes,
+            beside: Vec::new(),
         }))
     }
 

@@ -9,6 +9,7 @@ use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
 use super::{Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, passwords};
 use crate::chain::Trees;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::ItemPath;
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
 use crate::kinds::{self, Field, Format, Identity, Kind};
@@ -17,6 +18,8 @@ use crate::wire::Malformed;
 
 /// The longest record that is opened, and the longest file one is derived from.
 const RECORD_MAX: u64 = 256 << 20;
+/// How much of each end is read of a file that is a record.
+const END_SIZE: u64 = 8 << 20;
 
 /// One record of a snapshot.
 #[derive(Clone, Debug)]
@@ -220,6 +223,66 @@ impl<'v> RecordReader<'v> {
         };
         self.item = Some(item);
         Ok(opened)
+    }
+
+    /// What a record says, field by field. Of one that is a whole file no more than its two ends
+    /// are read, which say all there is to say of a film.
+    ///
+    /// # Errors
+    /// As [`RecordReader::open`].
+    pub fn fields(&mut self, record: &StoredRecord) -> Result<Vec<Field>> {
+        let place = record.place.as_ref();
+        let file = place.filter(|place| place.members.is_empty());
+        let format = file.and_then(|place| Format::parse(&place.format));
+        match format.filter(|format| format.is_file()).zip(file) {
+            Some((format, place)) => {
+                let item = self.item(place, record.compartment)?;
+                let fields = self.fields_of_file(format, &item)?;
+                self.item = Some(item);
+                Ok(fields)
+            }
+            None => Ok(self.open(record)?.fields()),
+        }
+    }
+
+    /// What the files beside a record say that tell of it, by their paths.
+    ///
+    /// # Errors
+    /// When their content is damaged or missing.
+    pub fn fields_beside(&mut self, record: &StoredRecord) -> Result<Vec<(ItemPath, Vec<Field>)>> {
+        let mut beside = Vec::new();
+        for path in record.place.iter().flat_map(|place| &place.beside) {
+            let item = find_by(&mut self.chunks, self.vault, self.info, path)?;
+            let item = item.filter(|item| is_file(item, record.compartment));
+            let told = item.filter(|item| item.facts.length <= kinds::BESIDE_MAX);
+            let fields = match told {
+                Some(item) => {
+                    let bytes = part(&mut self.chunks, &item, &(0..item.facts.length))?;
+                    kinds::pictures::sidecar(&bytes).map(|_| kinds::pictures::fields(&bytes))
+                }
+                None => None,
+            };
+            beside.push((path.clone(), fields.unwrap_or_default()));
+        }
+        Ok(beside)
+    }
+
+    fn fields_of_file(&mut self, format: Format, item: &Item) -> Result<Vec<Field>> {
+        let length = item.facts.length;
+        if length <= 2 * END_SIZE {
+            let bytes = part(&mut self.chunks, item, &(0..length))?;
+            return Ok(format.fields(&[], &bytes));
+        }
+        let mut fields = Vec::new();
+        for range in [0..END_SIZE, length - END_SIZE..length] {
+            let bytes = part(&mut self.chunks, item, &range)?;
+            for field in format.fields(&[], &bytes) {
+                if !fields.iter().any(|known: &Field| known.name == field.name) {
+                    fields.push(field);
+                }
+            }
+        }
+        Ok(fields)
     }
 
     /// The file that a record is said to be in (spec R-2).

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, ErrorKind as IoKind, Read, Seek as _, SeekFrom};
+use std::io::{self, Cursor, ErrorKind as IoKind, Read, Seek, SeekFrom};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Format, Kind, Locator, Recognised, Record, Sheet, Sheets};
+use crate::kinds::{self, Beside, Format, Kind, Locator, Recognised, Record, Sheet, Sheets};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
@@ -42,6 +42,10 @@ pub(super) enum Message {
     Sheets(Vec<Sheet>, Vec<&'static str>),
     /// Records of the file whose chunks came before.
     Passed(Sheet),
+    /// The record that all of the file is, a part of an asset.
+    Picture(Box<Record>),
+    /// What the file tells of others.
+    Beside(Beside),
     /// What opens the file, to be kept beside it.
     Password(Zeroizing<String>),
     /// Another name of a file that came before.
@@ -194,6 +198,14 @@ impl<'a> Source<'a> {
                 passage.finish()
             }
             Looked::Streams(format) => self.scan(format, &mut passage),
+            Looked::Picture(record) => {
+                self.send(Message::Picture(record))?;
+                passage.finish()
+            }
+            Looked::Beside(beside) => {
+                self.send(Message::Beside(beside))?;
+                passage.finish()
+            }
         };
         self.send(Message::End(passed.map_err(|error| Error::io("reading", error))))
     }
@@ -212,8 +224,21 @@ impl<'a> Source<'a> {
         let compartment = self.seal.compartment(recognised.sealed);
         let looked = match kinds::streams(&recognised, window.bytes()) {
             Some(format) => Looked::Streams(format),
-            None if !kinds::has_records(&recognised, window.bytes()) => Looked::Nothing,
-            None => self.look_through(window, file, entry, &recognised, compartment)?,
+            None if kinds::has_records(&recognised, window.bytes()) => {
+                self.look_through(window, file, entry, &recognised, compartment)?
+            }
+            None if Format::of(recognised.kind) == Some(Format::Pictures) => {
+                match file.picture(window)? {
+                    Some(record) => Looked::Picture(Box::new(record)),
+                    None => Looked::whole_note(TOO_LONG),
+                }
+            }
+            None if length <= kinds::BESIDE_MAX => {
+                window.fill(file, READ_SIZE)?;
+                let beside = kinds::beside(&recognised, window.bytes());
+                beside.filter(|_| window.at_end).map_or(Looked::Nothing, Looked::Beside)
+            }
+            None => Looked::Nothing,
         };
         Ok((recognised, compartment, looked))
     }
@@ -234,8 +259,7 @@ impl<'a> Source<'a> {
             window.fill(file, wanted)?;
         }
         if !window.at_end {
-            let sheets = Sheets { notes: vec![TOO_LONG], ..Sheets::default() };
-            return Ok(Looked::Whole(sheets, None));
+            return Ok(Looked::whole_note(TOO_LONG));
         }
         let content = window.bytes();
         // What is general is compressed, and read by more people.
@@ -292,12 +316,36 @@ enum Looked {
     Whole(Sheets, Option<Zeroizing<String>>),
     /// Its records show while it is read.
     Streams(Format),
+    /// It is a picture.
+    Picture(Box<Record>),
+    /// It tells of other files.
+    Beside(Beside),
+}
+
+impl Looked {
+    /// Nothing of it is in a record, and why.
+    fn whole_note(note: &'static str) -> Self {
+        Self::Whole(Sheets { notes: vec![note], ..Sheets::default() }, None)
+    }
 }
 
 /// Where the bytes of a file come from.
 trait Origin: Read {
     /// What the file is, of which the window has the first bytes.
     fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised>;
+
+    /// The record of the picture that the file is; none if that cannot be told.
+    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>>;
+}
+
+/// The one record of a picture.
+fn scan_picture(content: &mut (impl Read + Seek)) -> io::Result<Option<Record>> {
+    let mut found = None;
+    Format::Pictures.scan(content, &mut |record| {
+        found = Some(record);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// It is sought in, and put back.
@@ -306,6 +354,12 @@ impl Origin for File {
         let recognised = kinds::examine(window.bytes(), length, self)?;
         self.seek(SeekFrom::Start(window.length as u64))?;
         Ok(recognised)
+    }
+
+    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
+        let record = scan_picture(self)?;
+        self.seek(SeekFrom::Start(window.length as u64))?;
+        Ok(record)
     }
 }
 
@@ -324,6 +378,12 @@ impl<R: Read> Origin for Stream<'_, R> {
         let wanted = kinds::start_size(window.bytes());
         window.fill(self.0, wanted)?;
         Ok(kinds::examine_start(window.bytes(), length))
+    }
+
+    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
+        let wanted = usize::try_from(kinds::CONTENT_MAX).unwrap_or(usize::MAX);
+        window.fill(self.0, wanted.saturating_add(1))?;
+        if window.at_end { scan_picture(&mut Cursor::new(window.bytes())) } else { Ok(None) }
     }
 }
 

@@ -1,0 +1,39 @@
+//! Files that tell of the files beside them.
+
+use zeroize::Zeroizing;
+
+use super::{Kind, Recognised, pictures};
+
+/// The longest of them, in bytes.
+pub const BESIDE_MAX: u64 = 1 << 20;
+
+/// What a file tells of others.
+pub enum Beside {
+    /// All that it says of the picture that it is called after, in one form.
+    Sidecar(Zeroizing<Vec<u8>>),
+    /// What a take-out says of the pictures in its folder.
+    Details(Vec<pictures::Detail>),
+}
+
+/// What `content` tells of other files; none if it does not.
+pub fn beside(found: &Recognised, content: &[u8]) -> Option<Beside> {
+    if found.kind != Kind::File || found.dense {
+        return None;
+    }
+    if pictures::sidecar(content).is_some() {
+        return Some(Beside::Sidecar(essence(content)));
+    }
+    pictures::details(content).map(Beside::Details)
+}
+
+/// What a sidecar says, which programs write in many ways.
+fn essence(content: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut essence = Zeroizing::new(Vec::new());
+    for field in pictures::fields(content) {
+        essence.extend_from_slice(field.name.as_bytes());
+        essence.push(0);
+        essence.extend_from_slice(field.value.as_bytes());
+        essence.push(0);
+    }
+    essence
+}
