@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages};
+use super::{
+    Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages, pictures,
+};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,12 +23,20 @@ pub enum Format {
     Contacts,
     /// Events and reminders: iCalendar.
     Calendars,
+    /// Photos, films and sound, each a whole file.
+    Pictures,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 5] =
-        [Self::Logins, Self::Certificates, Self::Messages, Self::Contacts, Self::Calendars];
+    pub const ALL: [Self; 6] = [
+        Self::Logins,
+        Self::Certificates,
+        Self::Messages,
+        Self::Contacts,
+        Self::Calendars,
+        Self::Pictures,
+    ];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +46,7 @@ impl Format {
             Self::Messages => "messages",
             Self::Contacts => "contacts",
             Self::Calendars => "calendars",
+            Self::Pictures => "pictures",
         }
     }
 
@@ -52,13 +63,8 @@ impl Format {
             Kind::Mail => Some(Self::Messages),
             Kind::Contact => Some(Self::Contacts),
             Kind::Event => Some(Self::Calendars),
-            Kind::Photo
-            | Kind::Video
-            | Kind::Note
-            | Kind::Bookmark
-            | Kind::History
-            | Kind::Document
-            | Kind::File => None,
+            Kind::Photo | Kind::Video | Kind::Sound => Some(Self::Pictures),
+            Kind::Note | Kind::Bookmark | Kind::History | Kind::Document | Kind::File => None,
         }
     }
 
@@ -78,6 +84,7 @@ impl Format {
             Self::Messages => messages::scan(content, each),
             Self::Contacts => contacts::scan(content, each),
             Self::Calendars => calendars::scan(content, each),
+            Self::Pictures => pictures::scan(content, each),
         }
     }
 
@@ -90,8 +97,10 @@ impl Format {
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars => None,
             Self::Certificates => certificates::extract(content, how, password),
+            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars | Self::Pictures => {
+                None
+            }
         }
     }
 
@@ -103,6 +112,7 @@ impl Format {
             Self::Messages => messages::fields(record),
             Self::Contacts => contacts::fields(record),
             Self::Calendars => calendars::fields(frame, record),
+            Self::Pictures => pictures::fields(record),
         }
     }
 
@@ -118,6 +128,10 @@ impl Format {
             }),
             Self::Contacts => Some(contacts::write(frame, records)),
             Self::Calendars => Some(calendars::write(frame, records)),
+            Self::Pictures => match records {
+                [only] => Some(Zeroizing::new(only.to_vec())),
+                _ => None,
+            },
         }
     }
 }
