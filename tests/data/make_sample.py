@@ -1619,7 +1619,7 @@ def documents(x):
     put("empty.txt", b"", "file")
     put("Memo.m4a", box(b"ftyp", b"M4A ", struct.pack(">I", 0), b"M4A mp42isom") + box(b"moov", full(b"mvhd", struct.pack(
         ">IIIIIH", 3_900_000_000, 3_900_000_000, 600, 600, 0x10000, 0x100), b"\0" * 10, struct.pack(
-            ">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000), b"\0" * 24, struct.pack(">I", 2))) + box(b"mdat", noise(400, "memo")), "file")
+            ">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000), b"\0" * 24, struct.pack(">I", 2))) + box(b"mdat", noise(400, "memo")), "sound")
     put("Window.webarchive", binary_plist({"WebMainResource": {"WebResourceURL": "https://www.example.com/", "WebResourceMIMEType": "text/html",
                                                               "WebResourceTextEncodingName": "UTF-8", "WebResourceData": b"<p>Example</p>"}}), "file")
     put("Odd archive.zip", zipped([

@@ -154,12 +154,7 @@ fn one_time_code(fields: &[Field]) -> Result<(Zeroizing<String>, u64)> {
 }
 
 /// What a PKCS#12 store holds; that its password is right is seen by that.
-fn inside(
-    vault: &Vault,
-    info: &SnapshotInfo,
-    record: &StoredRecord,
-    ui: &Ui,
-) -> Result<Code> {
+fn inside(vault: &Vault, info: &SnapshotInfo, record: &StoredRecord, ui: &Ui) -> Result<Code> {
     let opened = library::open_record(vault, info, record)?;
     if !certificates::is_store(&opened.bytes) {
         return Err(Failure::usage("--inside is for PKCS#12 stores"));

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::ladder::framed;
 use super::{Kind, Recognised, pictures};
 
 /// The longest of them, in bytes.
@@ -28,12 +29,7 @@ pub fn beside(found: &Recognised, content: &[u8]) -> Option<Beside> {
 
 /// What a sidecar says, which programs write in many ways.
 fn essence(content: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut essence = Zeroizing::new(Vec::new());
-    for field in pictures::fields(content) {
-        essence.extend_from_slice(field.name.as_bytes());
-        essence.push(0);
-        essence.extend_from_slice(field.value.as_bytes());
-        essence.push(0);
-    }
-    essence
+    let fields = pictures::fields(content);
+    let parts = fields.iter().flat_map(|field| [field.name.as_bytes(), field.value.as_bytes()]);
+    framed(&parts.collect::<Vec<_>>())
 }

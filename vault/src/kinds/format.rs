@@ -8,7 +8,9 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::bytes::start;
-use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages};
+use super::{
+    Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages, pictures,
+};
 
 const MARK_UTF_8: &[u8] = b"\xEF\xBB\xBF";
 const MARKS_UTF_16: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
@@ -26,12 +28,20 @@ pub enum Format {
     Contacts,
     /// Events and reminders: iCalendar.
     Calendars,
+    /// Photos, films and sound, each a whole file.
+    Pictures,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 5] =
-        [Self::Logins, Self::Certificates, Self::Messages, Self::Contacts, Self::Calendars];
+    pub const ALL: [Self; 6] = [
+        Self::Logins,
+        Self::Certificates,
+        Self::Messages,
+        Self::Contacts,
+        Self::Calendars,
+        Self::Pictures,
+    ];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Format {
             Self::Messages => "messages",
             Self::Contacts => "contacts",
             Self::Calendars => "calendars",
+            Self::Pictures => "pictures",
         }
     }
 
@@ -57,13 +68,8 @@ impl Format {
             Kind::Mail => Some(Self::Messages),
             Kind::Contact => Some(Self::Contacts),
             Kind::Event => Some(Self::Calendars),
-            Kind::Photo
-            | Kind::Video
-            | Kind::Note
-            | Kind::Bookmark
-            | Kind::History
-            | Kind::Document
-            | Kind::File => None,
+            Kind::Photo | Kind::Video | Kind::Sound => Some(Self::Pictures),
+            Kind::Note | Kind::Bookmark | Kind::History | Kind::Document | Kind::File => None,
         }
     }
 
@@ -83,6 +89,7 @@ impl Format {
             Self::Messages => messages::scan(content, each),
             Self::Contacts => contacts::scan(content, each),
             Self::Calendars => calendars::scan(content, each),
+            Self::Pictures => pictures::scan(content, each),
         }
     }
 
@@ -97,9 +104,7 @@ impl Format {
     ) -> io::Result<Scanned> {
         match self {
             Self::Messages => messages::scan(content, each),
-            Self::Logins | Self::Certificates | Self::Contacts | Self::Calendars => {
-                Err(io::ErrorKind::Unsupported.into())
-            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -111,13 +116,7 @@ impl Format {
 
     /// Whether a record is a whole file of its own, so that several are several files.
     pub const fn is_file(self) -> bool {
-        match self {
-            Self::Logins
-            | Self::Certificates
-            | Self::Messages
-            | Self::Contacts
-            | Self::Calendars => false,
-        }
+        matches!(self, Self::Pictures)
     }
 
     /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
@@ -129,8 +128,10 @@ impl Format {
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars => None,
             Self::Certificates => certificates::extract(content, how, password),
+            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars | Self::Pictures => {
+                None
+            }
         }
     }
 
@@ -142,6 +143,7 @@ impl Format {
             Self::Messages => messages::fields(record),
             Self::Contacts => contacts::fields(record),
             Self::Calendars => calendars::fields(frame, record),
+            Self::Pictures => pictures::fields(record),
         }
     }
 
@@ -157,6 +159,10 @@ impl Format {
             }),
             Self::Contacts => Some(contacts::write(frame, records)),
             Self::Calendars => Some(calendars::write(frame, records)),
+            Self::Pictures => match records {
+                [only] => Some(Zeroizing::new(only.to_vec())),
+                _ => None,
+            },
         }
     }
 

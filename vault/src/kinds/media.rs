@@ -54,7 +54,10 @@ pub(super) fn recognise(head: &[u8], length: u64) -> Option<Recognised> {
         || magic(b"#!AMR")
         || is_mpeg_audio(head)
     {
-        return Some(Recognised::dense(Kind::File));
+        return Some(Recognised::dense(Kind::Sound));
+    }
+    if riff(b"WAVE") || magic(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC")) {
+        return Some(Recognised::plain(Kind::Sound));
     }
     iso(head, length)
 }
@@ -79,7 +82,7 @@ fn branded(brand: &[u8]) -> Option<Kind> {
     if STILL.iter().any(|known| brand == *known) {
         Some(Kind::Photo)
     } else if SOUND.iter().any(|known| brand == *known) {
-        Some(Kind::File)
+        Some(Kind::Sound)
     } else {
         FILM.iter().any(|known| brand.starts_with(known)).then_some(Kind::Video)
     }
@@ -98,6 +101,12 @@ fn tiff(head: &[u8]) -> Recognised {
         tag => tag == Some(TAG_DNG_VERSION),
     });
     Recognised { dense, ..Recognised::plain(Kind::Photo) }
+}
+
+/// Whether this is a film by its head, and may be a recording by its tracks: QuickTime has one name
+/// for both.
+pub(super) fn may_be_sound(head: &[u8]) -> bool {
+    head.get(4..12) == Some(b"ftypqt  ")
 }
 
 /// Packets of 188 bytes, each beginning with `G`.

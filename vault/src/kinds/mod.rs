@@ -32,8 +32,10 @@ mod markup;
 mod media;
 pub mod messages;
 mod pgp;
+pub mod pictures;
 mod property;
 mod record;
+mod rows;
 mod sheet;
 mod tar;
 mod text;
@@ -75,6 +77,8 @@ pub enum Kind {
     Photo,
     /// A moving picture.
     Video,
+    /// Sound alone.
+    Sound,
     /// Notes.
     Note,
     /// Bookmarks.
@@ -89,7 +93,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Passwords,
         Self::Cards,
         Self::Key,
@@ -99,6 +103,7 @@ impl Kind {
         Self::Mail,
         Self::Photo,
         Self::Video,
+        Self::Sound,
         Self::Note,
         Self::Bookmark,
         Self::History,
@@ -118,6 +123,7 @@ impl Kind {
             Self::Mail => "mail",
             Self::Photo => "photo",
             Self::Video => "video",
+            Self::Sound => "sound",
             Self::Note => "note",
             Self::Bookmark => "bookmark",
             Self::History => "history",
@@ -192,7 +198,8 @@ impl Recognised {
 ///   damaged, of a format that has no reader here or beyond a limit, is sealed as well, with
 ///   [`Recognised::doubt`] to say so;
 /// - text, of which the first 16 MiB behind all heads in a file are read. A secret that begins
-///   later is not seen.
+///   later is not seen;
+/// - the tracks of a QuickTime film, which is a recording when none is a picture.
 ///
 /// Not looked into are the attachments of messages, databases behind their head, documents that
 /// are not zips (PDF, older office files), and what is hidden behind the end of a picture.
@@ -255,7 +262,9 @@ fn examine_file(
         Some(_) => file.seek(SeekFrom::End(0))?,
         None => length,
     };
-    inside::examine(head, Content::seekable(file, length, budget), inside::DEPTH_MAX)
+    let found = inside::examine(head, Content::seekable(file, length, budget), inside::DEPTH_MAX)?;
+    let is_sound = media::may_be_sound(head) && pictures::is_sound(file)?;
+    Ok(if is_sound { Recognised { kind: Kind::Sound, ..found } } else { found })
 }
 
 /// A file that remembers why reading it failed: below, what comes from its bytes and what comes

@@ -32,6 +32,8 @@ pub struct Record {
     pub warnings: Vec<&'static str>,
     /// Whether there is more in it than can be told without its password.
     pub is_closed: bool,
+    /// What says that two files are parts of one thing: the content identifier of a Live Photo.
+    pub link: Option<Vec<u8>>,
     /// Where in the content it is.
     pub locator: Locator,
 }

@@ -8,10 +8,9 @@ use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
 use super::archive::{self, Container};
-use super::content::{Blocked, Budget, Content};
+use super::content::{Blocked, Budget, Content, TOO_MUCH};
 use super::{
-    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, database, media, parts,
-    zip,
+    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, database, parts, zip,
 };
 use crate::wire;
 
@@ -20,8 +19,6 @@ pub const CONTENT_MAX: u64 = 64 << 20;
 
 /// How many zips lie one in the other.
 const DEPTH_MAX: usize = 4;
-/// How many bytes of a member say that it is a picture or a film, which most are.
-const MEDIA_SIZE: usize = 4096;
 /// The longest encoding of where a record is.
 const HOW_MAX: usize = 65_536;
 
@@ -57,9 +54,10 @@ pub struct Taken {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-/// Whether a file that begins with `head` is looked through for records.
+/// Whether a file that begins with `head` is looked through for records. A picture or a film is not:
+/// it is one itself, and [`pictures::scan`](super::pictures::scan()) tells it without all of it.
 pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
-    format_of(found, head).is_some() || is_zip(found, head)
+    in_file(found, head).is_some() || is_zip(found, head)
 }
 
 /// The format of a file that begins with `head` whose records show while it is read.
@@ -67,10 +65,10 @@ pub fn streams(found: &Recognised, head: &[u8]) -> Option<Format> {
     format_of(found, head).filter(|format| format.streams())
 }
 
-/// The records of a file. `password` opens the PKCS#12 store that it is.
+/// The records of a file that [`has_records`]. `password` opens the PKCS#12 store that it is.
 pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> Sheets {
     let mut sheets = Sheets::default();
-    match format_of(found, content) {
+    match in_file(found, content) {
         Some(format) => {
             if let Some(mut sheet) = scan(format, content, password, &mut sheets.notes) {
                 for record in &mut sheet.records {
@@ -83,8 +81,11 @@ pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> She
         }
         None if is_zip(found, content) => {
             let mut way = Way::default();
-            // What cannot be looked into was said when it was recognised.
-            drop(members(content, &Budget::new(), &mut way, &mut sheets));
+            // What else cannot be looked into was said when it was recognised.
+            if let Err(Blocked(TOO_MUCH)) = members(content, &Budget::new(), &mut way, &mut sheets)
+            {
+                sheets.notes.push(TOO_MUCH);
+            }
         }
         None => {}
     }
@@ -158,6 +159,11 @@ fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
     Format::of(found.kind).filter(|_| is_of_form)
 }
 
+/// The format of the records in content that is a whole file.
+fn in_file(found: &Recognised, head: &[u8]) -> Option<Format> {
+    format_of(found, head).filter(|format| *format != Format::Pictures)
+}
+
 fn is_zip(found: &Recognised, head: &[u8]) -> bool {
     matches!(found.kind, Kind::File | Kind::Contact | Kind::Event | Kind::Mail)
         && found.doubt.is_none()
@@ -194,10 +200,6 @@ fn members(
 ) -> Result<(), Blocked> {
     each_member(content, budget, &mut |number, name, mut content| {
         let mut bytes = Zeroizing::new(Vec::new());
-        content.fill(&mut bytes, MEDIA_SIZE)?;
-        if media::recognise(&bytes, content.length).is_some_and(|found| found.dense) {
-            return Ok(ControlFlow::Continue(()));
-        }
         content.fill(&mut bytes, PROBE_SIZE)?;
         let found = super::recognise(&bytes, content.length);
         let is_zip = is_zip(&found, &bytes) && way.numbers.len() + 1 < DEPTH_MAX;

@@ -281,8 +281,12 @@ mod tests {
             (&[("IMG_1.HEIC", one), ("IMG_1_HEVC.MOV", one)], &["IMG_1.HEIC IMG_1_HEVC.MOV"]),
             (&[("a.HEIC", one), ("b.MOV", one)], &["a.HEIC b.MOV"]),
             (
-                &[("IMG_E4823.JPG", None), ("IMG_4823.JPG", None), ("IMG_4823.AAE", None),
-                  ("IMG_O4823.AAE", None)],
+                &[
+                    ("IMG_E4823.JPG", None),
+                    ("IMG_4823.JPG", None),
+                    ("IMG_4823.AAE", None),
+                    ("IMG_O4823.AAE", None),
+                ],
                 &["IMG_4823.JPG IMG_E4823.JPG IMG_4823.AAE IMG_O4823.AAE"],
             ),
             (&[("IMG_5.DNG", None), ("IMG_5.JPG", None)], &["IMG_5.JPG IMG_5.DNG"]),

@@ -172,6 +172,7 @@ impl Event {
             essence,
             warnings: warnings.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect(),
             is_closed: false,
+            link: None,
             locator,
         }
     }

@@ -190,6 +190,7 @@ impl Told {
             essence: self.essence,
             warnings: self.warnings,
             is_closed: self.is_closed,
+            link: None,
             locator,
         }
     }

@@ -143,6 +143,7 @@ impl Card {
             essence,
             warnings: warnings.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect(),
             is_closed: false,
+            link: None,
             locator: Locator::Bytes(vec![piece.range]),
         }
     }

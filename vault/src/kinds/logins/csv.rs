@@ -12,8 +12,7 @@ use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NAMES, NOTE, NUMBER, OTP, PASSWORD, Part, Parts, TITLE, URL, USER,
     YEAR,
 };
-use super::rows;
-use super::rows::{CELLS_MAX, Row, Rows};
+use crate::kinds::rows::{self, CELLS_MAX, Row, Rows};
 use crate::kinds::text::Encoding;
 use crate::kinds::{Kind, csv, dates, words};
 

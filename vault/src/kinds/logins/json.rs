@@ -15,7 +15,7 @@ use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NOTE, NUMBER, OTP, OWN_FIELDS, PASSWORD, Parts, TITLE, URL, USER,
     YEAR,
 };
-use super::rows::ROW_MAX;
+use crate::kinds::rows::ROW_MAX;
 use crate::kinds::{Kind, dates};
 
 const UNREADABLE: &str = "not readable as JSON";

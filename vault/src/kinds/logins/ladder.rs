@@ -48,6 +48,7 @@ impl Census {
             essence,
             warnings: parts.warnings,
             is_closed: false,
+            link: None,
             locator: Locator::Bytes(vec![range]),
         }
     }

@@ -20,7 +20,6 @@ mod json;
 mod ladder;
 mod otpauth;
 mod parts;
-mod rows;
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -32,9 +31,9 @@ use csv::Table;
 use ladder::Census;
 pub use otpauth::code;
 use parts::Parts;
-use rows::{Row, Rows};
 
 use crate::kinds::bytes::{start, tail};
+use crate::kinds::rows::{self, Row, Rows};
 use crate::kinds::text::{self, Encoding};
 use crate::kinds::{Field, Kind, Record, Scanned};
 

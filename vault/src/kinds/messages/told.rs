@@ -59,6 +59,7 @@ pub(super) fn record(header: &[u8], digest: &[u8; 32], found: Found) -> Record {
         essence: Zeroizing::new(digest.to_vec()),
         warnings,
         is_closed: false,
+        link: None,
         locator: Locator::Bytes(vec![range]),
     }
 }

@@ -20,6 +20,7 @@ const CERTIFICATE: Recognised = Recognised::plain(Kind::Certificate);
 const DOCUMENT: Recognised = Recognised::plain(Kind::Document);
 const FILE: Recognised = Recognised::plain(Kind::File);
 const DENSE: Recognised = Recognised::dense(Kind::File);
+const SOUND: Recognised = Recognised::dense(Kind::Sound);
 const PHOTO: Recognised = Recognised::dense(Kind::Photo);
 const VIDEO: Recognised = Recognised::dense(Kind::Video);
 const MAIL: Recognised = Recognised::plain(Kind::Mail);
@@ -252,18 +253,19 @@ const ORDINARY: &[(&[u8], Recognised)] = &[
     (b"\x89PNG\r\n\x1A\n", PHOTO),
     (b"GIF89a", PHOTO),
     (b"RIFF\0\0\0\0WEBPVP8 ", PHOTO),
-    (b"RIFF\0\0\0\0WAVEfmt ", FILE),
+    (b"RIFF\0\0\0\0WAVEfmt ", Recognised::plain(Kind::Sound)),
+    (b"FORM\0\0\0\0AIFFCOMM", Recognised::plain(Kind::Sound)),
     (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", PHOTO),
     (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", PHOTO),
     (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", VIDEO),
     (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", VIDEO),
     (b"\0\0\0\x18ftypM4V \0\0\0\0isommp42", VIDEO),
-    (b"\0\0\0\x18ftypM4A \0\0\0\0isommp42", DENSE),
+    (b"\0\0\0\x18ftypM4A \0\0\0\0isommp42", SOUND),
     (b"\0\0\0\x18ftypzzzz\0\0\0\0zzzzzzzz", DENSE),
     (b"\0\0\0\x08wide\0\0\0\0mdat", VIDEO),
     (b"The wide sea\n", FILE),
-    (b"ID3\x03\0\0", DENSE),
-    (b"\xFF\xFB\x90\x64", DENSE),
+    (b"ID3\x03\0\0", SOUND),
+    (b"\xFF\xFB\x90\x64", SOUND),
     (b"MM\0*\0\0\0\x08\0\x01\x01\x03\0\x03\0\0\0\x01\0\x05\0\0", PHOTO),
     (b"II*\0\x08\0\0\0\x01\0\x12\xC6\x01\0\x04\0\0\0\x01\x04\0\0", PHOTO),
     (b"II*\0\x08\0\0\0\x01\0\x03\x01\x03\0\x01\0\0\0\x01\0\0\0", Recognised::plain(Kind::Photo)),

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::kinds::text::{self, Encoding};
+use super::text::{self, Encoding};
 
 /// Longest row in bytes; a longer one is passed over.
 pub(super) const ROW_MAX: usize = 8 << 20;
