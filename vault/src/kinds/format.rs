@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages};
+use super::{
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, history, logins,
+    messages,
+};
 
 /// A format with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,12 +24,23 @@ pub enum Format {
     Contacts,
     /// Events and reminders: iCalendar.
     Calendars,
+    /// Bookmarks: HTML.
+    Bookmarks,
+    /// Visits of a browser: Safari's JSON.
+    History,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 5] =
-        [Self::Logins, Self::Certificates, Self::Messages, Self::Contacts, Self::Calendars];
+    pub const ALL: [Self; 7] = [
+        Self::Logins,
+        Self::Certificates,
+        Self::Messages,
+        Self::Contacts,
+        Self::Calendars,
+        Self::Bookmarks,
+        Self::History,
+    ];
 
     /// Its name in a vault (spec 11).
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +50,8 @@ impl Format {
             Self::Messages => "messages",
             Self::Contacts => "contacts",
             Self::Calendars => "calendars",
+            Self::Bookmarks => "bookmarks",
+            Self::History => "history",
         }
     }
 
@@ -52,13 +68,9 @@ impl Format {
             Kind::Mail => Some(Self::Messages),
             Kind::Contact => Some(Self::Contacts),
             Kind::Event => Some(Self::Calendars),
-            Kind::Photo
-            | Kind::Video
-            | Kind::Note
-            | Kind::Bookmark
-            | Kind::History
-            | Kind::Document
-            | Kind::File => None,
+            Kind::Bookmark => Some(Self::Bookmarks),
+            Kind::History => Some(Self::History),
+            Kind::Photo | Kind::Video | Kind::Note | Kind::Document | Kind::File => None,
         }
     }
 
@@ -78,6 +90,8 @@ impl Format {
             Self::Messages => messages::scan(content, each),
             Self::Contacts => contacts::scan(content, each),
             Self::Calendars => calendars::scan(content, each),
+            Self::Bookmarks => bookmarks::scan(content, each),
+            Self::History => history::scan(content, each),
         }
     }
 
@@ -90,8 +104,13 @@ impl Format {
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars => None,
             Self::Certificates => certificates::extract(content, how, password),
+            Self::Logins
+            | Self::Messages
+            | Self::Contacts
+            | Self::Calendars
+            | Self::Bookmarks
+            | Self::History => None,
         }
     }
 
@@ -103,6 +122,8 @@ impl Format {
             Self::Messages => messages::fields(record),
             Self::Contacts => contacts::fields(record),
             Self::Calendars => calendars::fields(frame, record),
+            Self::Bookmarks => bookmarks::fields(record),
+            Self::History => history::fields(record),
         }
     }
 
@@ -118,6 +139,8 @@ impl Format {
             }),
             Self::Contacts => Some(contacts::write(frame, records)),
             Self::Calendars => Some(calendars::write(frame, records)),
+            Self::Bookmarks => Some(bookmarks::write(records)),
+            Self::History => Some(history::write(frame, records)),
         }
     }
 }

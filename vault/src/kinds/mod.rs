@@ -8,8 +8,10 @@
 //!
 //! [`Format`] goes on from there to the records in a file, one by one.
 
+mod address;
 mod archive;
 mod armour;
+pub mod bookmarks;
 mod bundle;
 mod bytes;
 pub mod calendars;
@@ -21,6 +23,8 @@ mod database;
 mod dates;
 mod der;
 mod format;
+pub mod history;
+mod html;
 mod inside;
 mod json;
 mod ladder;

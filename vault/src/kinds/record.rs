@@ -94,6 +94,13 @@ pub struct Field {
     pub is_secret: bool,
 }
 
+impl Field {
+    /// One that anybody may read.
+    pub(super) fn clear(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: Zeroizing::new(value.to_owned()), is_secret: false }
+    }
+}
+
 /// What a scan says of content beside its records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
