@@ -30,7 +30,7 @@ const DECODERS: [fn(&[u8]); 15] = [
 
 /// More of them, from this number on.
 const FORMATS_START: usize = 20;
-const FORMATS: [fn(&[u8]); 1] = [browser];
+const FORMATS: [fn(&[u8]); 2] = [browser, note];
 
 fuzz_target!(|data: &[u8]| {
     if let Some((&first, rest)) = data.split_first() {
@@ -351,6 +351,14 @@ fn people(data: &[u8]) {
 
 fn browser(data: &[u8]) {
     again(&[kinds::Format::Bookmarks, kinds::Format::History], data);
+}
+
+/// A note is the whole of its file; the table of a take-out is read by the same module.
+fn note(data: &[u8]) {
+    drop(kinds::notes::details(data));
+    let told = Told::of(kinds::Format::Notes, data);
+    drop(kinds::Format::Notes.fields(&[], data));
+    assert!(told.records.iter().all(|record| record == data));
 }
 
 /// A file of all records of a file holds the same.

@@ -2,7 +2,7 @@
 
 use super::text;
 
-/// Longest place that is told, in characters.
+/// Longest place that is told, in bytes.
 const PLACE_MAX: usize = 200;
 
 /// The host that an address names behind its scheme; empty if it names none.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, history, logins,
-    messages,
+    messages, notes,
 };
 
 /// A format with records.
@@ -28,11 +28,13 @@ pub enum Format {
     Bookmarks,
     /// Visits of a browser: Safari's JSON.
     History,
+    /// Notes, each a file: text, Markdown, HTML.
+    Notes,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -40,6 +42,7 @@ impl Format {
         Self::Calendars,
         Self::Bookmarks,
         Self::History,
+        Self::Notes,
     ];
 
     /// Its name in a vault (spec 11).
@@ -52,6 +55,7 @@ impl Format {
             Self::Calendars => "calendars",
             Self::Bookmarks => "bookmarks",
             Self::History => "history",
+            Self::Notes => "notes",
         }
     }
 
@@ -70,7 +74,8 @@ impl Format {
             Kind::Event => Some(Self::Calendars),
             Kind::Bookmark => Some(Self::Bookmarks),
             Kind::History => Some(Self::History),
-            Kind::Photo | Kind::Video | Kind::Note | Kind::Document | Kind::File => None,
+            Kind::Note => Some(Self::Notes),
+            Kind::Photo | Kind::Video | Kind::Document | Kind::File => None,
         }
     }
 
@@ -92,6 +97,7 @@ impl Format {
             Self::Calendars => calendars::scan(content, each),
             Self::Bookmarks => bookmarks::scan(content, each),
             Self::History => history::scan(content, each),
+            Self::Notes => notes::scan(content, each),
         }
     }
 
@@ -110,7 +116,8 @@ impl Format {
             | Self::Contacts
             | Self::Calendars
             | Self::Bookmarks
-            | Self::History => None,
+            | Self::History
+            | Self::Notes => None,
         }
     }
 
@@ -124,6 +131,7 @@ impl Format {
             Self::Calendars => calendars::fields(frame, record),
             Self::Bookmarks => bookmarks::fields(record),
             Self::History => history::fields(record),
+            Self::Notes => notes::fields(record),
         }
     }
 
@@ -141,7 +149,16 @@ impl Format {
             Self::Calendars => Some(calendars::write(frame, records)),
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
+            Self::Notes => alone(records),
         }
+    }
+}
+
+/// The file of a format that is one record.
+fn alone(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
+    match records {
+        [only] => Some(Zeroizing::new(only.to_vec())),
+        _ => None,
     }
 }
 

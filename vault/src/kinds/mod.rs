@@ -34,6 +34,7 @@ mod mail;
 mod markup;
 mod media;
 pub mod messages;
+pub mod notes;
 mod pgp;
 mod property;
 mod record;
@@ -327,6 +328,7 @@ fn textual(text: &[u8]) -> Option<Recognised> {
         .or_else(|| markup::recognise(text))
         .or_else(|| mail::recognise(text))
         .or_else(|| csv::recognise(text))
+        .or_else(|| notes::recognise(text))
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ pub struct Record {
 pub struct Identity {
     /// How far it can be relied on.
     pub quality: Quality,
-    /// The same for the same record, and for no other of its quality.
+    /// The same for the same record, and for no other of its quality. Empty where nothing in the
+    /// content tells it from others, a note say: then where its file is has to.
     pub bytes: Zeroizing<Vec<u8>>,
 }
 

@@ -72,19 +72,17 @@ pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     text.trim_ascii_start()
 }
 
-/// A text for a list: in one line, and cut when it is longer than `length_max` characters.
+/// A text for a list: in one line, and cut when it is longer than `length_max` bytes.
 pub(super) fn in_line(text: &str, length_max: usize) -> String {
     let mut line = String::new();
-    let mut left = length_max;
     for word in text.split_whitespace() {
         let blank = if line.is_empty() { "" } else { " " };
         for char in blank.chars().chain(word.chars()) {
-            if left == 0 {
+            if line.len() + char.len_utf8() > length_max {
                 line.push('…');
                 return line;
             }
             line.push(char);
-            left -= 1;
         }
     }
     line
@@ -120,7 +118,7 @@ mod tests {
     fn a_text_for_a_list_is_one_short_line() {
         assert_eq!(in_line("  a\n\t b  ", 3), "a b");
         assert_eq!(in_line("a bcd", 3), "a b…");
-        assert_eq!(in_line("äöü", 2), "äö…");
+        assert_eq!(in_line("äöü", 5), "äö…");
         assert_eq!(in_line(" \n", 2), "");
     }
 }

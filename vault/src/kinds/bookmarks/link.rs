@@ -12,7 +12,7 @@ use crate::kinds::{Kind, Locator, Quality, Record, address, dates, text};
 const DEPTH_MAX: usize = 256;
 /// Longest path of folders that is told, in bytes.
 const PATH_MAX: usize = 300;
-/// Longest title that is told, in characters.
+/// Longest title that is told, in bytes.
 const TITLE_MAX: usize = 200;
 /// Longest name of a folder that is read, in bytes.
 const NAME_MAX: usize = 4096;

@@ -10,7 +10,7 @@ use crate::kinds::{Field, Kind, Locator, Quality, Record, address, dates, text};
 
 /// Longest visit in bytes: taken apart it needs many times its length.
 const VISIT_MAX: usize = 1 << 20;
-/// Longest title that is told, in characters.
+/// Longest title that is told, in bytes.
 const TITLE_MAX: usize = 200;
 
 /// How often the page was visited by the time of the export.
