@@ -129,7 +129,12 @@ fn main() -> io::Result<()> {
     put(13, "emlx", &[b"99\n", message, b"<?xml version=\"1.0\"?><plist version=\"1.0\">"])?;
     put(13, "parts", &[PARTS])?;
     put(14, "cards", &[CARDS])?;
-    put(14, "event", &[EVENT])
+    put(14, "event", &[EVENT])?;
+    put(20, "bookmarks", &[BOOKMARKS])?;
+    put(20, "history", &[HISTORY])?;
+    put(21, "markdown", &[MARKDOWN])?;
+    put(21, "html", &[NOTE_HTML])?;
+    put(21, "details", &[DETAILS])
 }
 
 /// A text and something attached.
@@ -151,6 +156,28 @@ const EVENT: &[u8] = b"BEGIN:VCALENDAR\r\nX-WR-CALNAME:C\r\nBEGIN:VTIMEZONE\r\nT
     UID:1\r\nDTSTART;TZID=A:20260105T193000\r\nRRULE:FREQ=DAILY\r\nBEGIN:VALARM\r\n\
     TRIGGER:-PT15M\r\nEND:VALARM\r\nEND:VEVENT\r\nBEGIN:VTODO\r\nDUE:20260105\r\nBEGIN:VEVENT\r\n\
     UID:1\r\nRECURRENCE-ID:20260112T193000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// A folder in a folder, a description, a comment, and a link that nothing closes.
+const BOOKMARKS: &[u8] = b"<!DOCTYPE NETSCAPE-Bookmark-file-1>\n<!-- a -->\n<H1>B</H1>\n<DL><p>\n\
+    <DT><H3 FOLDED>F</H3>\n<DL><p>\n<DT><A HREF=\"https://a.example/?b&amp;c\" ADD_DATE=\"1757840523\" \
+    TAGS='x'>A <b>b</b></A>\n<DD>d\n<DT><H3>G\n<DL>\n<dt><a href=b:c>e</DL>\n</DL><p>\n</DL>\n";
+
+/// A visit that was sent on, and something that is none.
+const HISTORY: &[u8] =
+    b"{\"metadata\":{\"data_type\":\"history\"},\"history\":[{\"url\":\"https://a.example\",\
+    \"time_usec\":1785569400000000,\"visit_count\":1,\"title\":\"\\u0041\",\
+    \"destination_url\":\"b\",\"latest_visit_was_load_failure\":true},[1,{\"x\":1.5e3}]]}";
+
+/// Marks, a checklist, what is attached and what was left out.
+const MARKDOWN: &[u8] = b"# **A** _b_\r\n\r\n- [ ] c\n- [x] d\n\
+    ![e](Attachments/0E5A2411-57C1-5226-9F61-6BD4D1F687F5.png) [f](g) \xEF\xBF\xBC\n\n";
+
+const NOTE_HTML: &[u8] =
+    b"<head><meta name=created content=2026-05-01></head><h1>A <b>b</b></h1>\n\
+    <p>c &amp; d<br><img alt=e src=\"data:image/png;base64,AAAA\"><script>f</script>";
+
+const DETAILS: &[u8] = b"Title, Created On, Modified On, Pinned, Deleted\n\
+    \"A, b\",06-01-2026 08:00:00,06-30-2026 21:14:09,no,yes\n";
 
 /// One empty member that is stored.
 const ZIP: &[u8] = b"PK\x03\x04\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a\

@@ -2,6 +2,20 @@
 
 /// From here on a bare number is in milliseconds: in seconds it would be in the year 5138.
 const MILLISECONDS_MIN: i64 = 100_000_000_000;
+/// The latest date that is one, in seconds: the last of the year 9999.
+const LAST: i64 = 253_402_300_799;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// A number of seconds, milliseconds or microseconds; none for 0 and for what is no date.
+pub(super) fn since_1970(number: i64) -> Option<i64> {
+    let seconds = match number {
+        0..MILLISECONDS_MIN => number,
+        _ if number / 1000 < MILLISECONDS_MIN => number / 1000,
+        _ => number / 1_000_000,
+    };
+    (1..=LAST).contains(&seconds).then_some(seconds)
+}
 
 /// RFC 3339, also without its time or zone (then UTC), or a number of seconds or milliseconds.
 pub(super) fn parse(text: &str) -> Option<i64> {
@@ -30,6 +44,14 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     }
     let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - ahead;
     Some(minutes * 60 + i64::from(second))
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC.
+pub(super) fn moment(seconds: i64) -> String {
+    let (year, month, day) = civil(seconds.div_euclid(DAY));
+    let of_day = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 fn part<'a>(parts: &mut impl Iterator<Item = &'a str>, most: u32) -> Option<i64> {

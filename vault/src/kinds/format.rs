@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::bytes::start;
 use super::{
-    Field, Kind, Record, Scanned, calendars, certificates, contacts, logins, messages, pictures,
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, history, logins,
+    messages, notes, pictures,
 };
 
 const MARK_UTF_8: &[u8] = b"\xEF\xBB\xBF";
@@ -30,17 +31,26 @@ pub enum Format {
     Calendars,
     /// Photos, films and sound, each a whole file.
     Pictures,
+    /// Bookmarks: HTML.
+    Bookmarks,
+    /// Visits of a browser: Safari's JSON.
+    History,
+    /// Notes, each a file: text, Markdown, HTML.
+    Notes,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
         Self::Contacts,
         Self::Calendars,
         Self::Pictures,
+        Self::Bookmarks,
+        Self::History,
+        Self::Notes,
     ];
 
     /// Its name in a vault (spec 11).
@@ -52,6 +62,9 @@ impl Format {
             Self::Contacts => "contacts",
             Self::Calendars => "calendars",
             Self::Pictures => "pictures",
+            Self::Bookmarks => "bookmarks",
+            Self::History => "history",
+            Self::Notes => "notes",
         }
     }
 
@@ -69,7 +82,10 @@ impl Format {
             Kind::Contact => Some(Self::Contacts),
             Kind::Event => Some(Self::Calendars),
             Kind::Photo | Kind::Video | Kind::Sound => Some(Self::Pictures),
-            Kind::Note | Kind::Bookmark | Kind::History | Kind::Document | Kind::File => None,
+            Kind::Bookmark => Some(Self::Bookmarks),
+            Kind::History => Some(Self::History),
+            Kind::Note => Some(Self::Notes),
+            Kind::Document | Kind::File => None,
         }
     }
 
@@ -90,6 +106,9 @@ impl Format {
             Self::Contacts => contacts::scan(content, each),
             Self::Calendars => calendars::scan(content, each),
             Self::Pictures => pictures::scan(content, each),
+            Self::Bookmarks => bookmarks::scan(content, each),
+            Self::History => history::scan(content, each),
+            Self::Notes => notes::scan(content, each),
         }
     }
 
@@ -116,7 +135,7 @@ impl Format {
 
     /// Whether a record is a whole file of its own, so that several are several files.
     pub const fn is_file(self) -> bool {
-        matches!(self, Self::Pictures)
+        matches!(self, Self::Pictures | Self::Notes)
     }
 
     /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
@@ -129,9 +148,14 @@ impl Format {
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
             Self::Certificates => certificates::extract(content, how, password),
-            Self::Logins | Self::Messages | Self::Contacts | Self::Calendars | Self::Pictures => {
-                None
-            }
+            Self::Logins
+            | Self::Messages
+            | Self::Contacts
+            | Self::Calendars
+            | Self::Pictures
+            | Self::Bookmarks
+            | Self::History
+            | Self::Notes => None,
         }
     }
 
@@ -144,6 +168,9 @@ impl Format {
             Self::Contacts => contacts::fields(record),
             Self::Calendars => calendars::fields(frame, record),
             Self::Pictures => pictures::fields(record),
+            Self::Bookmarks => bookmarks::fields(record),
+            Self::History => history::fields(record),
+            Self::Notes => notes::fields(record),
         }
     }
 
@@ -159,10 +186,9 @@ impl Format {
             }),
             Self::Contacts => Some(contacts::write(frame, records)),
             Self::Calendars => Some(calendars::write(frame, records)),
-            Self::Pictures => match records {
-                [only] => Some(Zeroizing::new(only.to_vec())),
-                _ => None,
-            },
+            Self::Bookmarks => Some(bookmarks::write(records)),
+            Self::History => Some(history::write(frame, records)),
+            Self::Pictures | Self::Notes => alone(records),
         }
     }
 
@@ -200,6 +226,14 @@ pub struct Framed<'a> {
     pub frame: Vec<&'a [u8]>,
     /// The record's own.
     pub bytes: &'a [u8],
+}
+
+/// The file of a format that is one record.
+fn alone(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
+    match records {
+        [only] => Some(Zeroizing::new(only.to_vec())),
+        _ => None,
+    }
 }
 
 /// The parts of `content` at these ranges; none where one is not in it.

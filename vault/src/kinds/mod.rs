@@ -8,9 +8,11 @@
 //!
 //! [`Format`] goes on from there to the records in a file, one by one.
 
+mod address;
 mod archive;
 mod armour;
 mod beside;
+pub mod bookmarks;
 mod bundle;
 mod bytes;
 pub mod calendars;
@@ -22,6 +24,8 @@ mod database;
 mod dates;
 mod der;
 mod format;
+pub mod history;
+mod html;
 mod inside;
 mod json;
 mod ladder;
@@ -31,6 +35,7 @@ mod mail;
 mod markup;
 mod media;
 pub mod messages;
+pub mod notes;
 mod pgp;
 pub mod pictures;
 mod property;
@@ -334,6 +339,7 @@ fn textual(text: &[u8]) -> Option<Recognised> {
         .or_else(|| markup::recognise(text))
         .or_else(|| mail::recognise(text))
         .or_else(|| csv::recognise(text))
+        .or_else(|| notes::recognise(text))
 }
 
 #[cfg(test)]

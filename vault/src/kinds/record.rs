@@ -44,7 +44,8 @@ pub struct Record {
 pub struct Identity {
     /// How far it can be relied on.
     pub quality: Quality,
-    /// The same for the same record, and for no other of its quality.
+    /// The same for the same record, and for no other of its quality. Empty where nothing in the
+    /// content tells it from others, a note say: then where its file is has to.
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
@@ -94,6 +95,13 @@ pub struct Field {
     pub value: Zeroizing<String>,
     /// Whether it is masked unless somebody wants to see it.
     pub is_secret: bool,
+}
+
+impl Field {
+    /// One that anybody may read.
+    pub(super) fn clear(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: Zeroizing::new(value.to_owned()), is_secret: false }
+    }
 }
 
 /// What a scan says of content beside its records.

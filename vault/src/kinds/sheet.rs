@@ -148,12 +148,12 @@ struct Way {
     names: Vec<String>,
 }
 
-/// The format that content is in. People, events and messages are also kept in databases and in
-/// archives, which are of their kind and of another form.
+/// The format that content is in. People, events, messages and visits are also kept in databases and
+/// in archives, which are of their kind and of another form.
 fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
     let is_text = archive::container(head).is_none() && database::recognise(head).is_none();
     let is_of_form = match found.kind {
-        Kind::Contact | Kind::Event | Kind::Mail => is_text,
+        Kind::Contact | Kind::Event | Kind::Mail | Kind::Bookmark | Kind::History => is_text,
         _ => true,
     };
     Format::of(found.kind).filter(|_| is_of_form)

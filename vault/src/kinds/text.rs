@@ -72,6 +72,22 @@ pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     text.trim_ascii_start()
 }
 
+/// A text for a list: in one line, and cut when it is longer than `length_max` bytes.
+pub(super) fn in_line(text: &str, length_max: usize) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let blank = if line.is_empty() { "" } else { " " };
+        for char in blank.chars().chain(word.chars()) {
+            if line.len() + char.len_utf8() > length_max {
+                line.push('…');
+                return line;
+            }
+            line.push(char);
+        }
+    }
+    line
+}
+
 fn little([low, high]: [u8; 2]) -> u16 {
     u16::from(high) << 8 | u16::from(low)
 }
@@ -92,4 +108,17 @@ fn looks_like(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
     pairs.get(..UNITS_MIN).is_some_and(|pairs| {
         pairs.iter().copied().map(unit).all(|unit| matches!(unit, 0x20..=0x7E | 9 | 10 | 13))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_line;
+
+    #[test]
+    fn a_text_for_a_list_is_one_short_line() {
+        assert_eq!(in_line("  a\n\t b  ", 3), "a b");
+        assert_eq!(in_line("a bcd", 3), "a b…");
+        assert_eq!(in_line("äöü", 5), "äö…");
+        assert_eq!(in_line(" \n", 2), "");
+    }
 }

@@ -3,6 +3,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::kinds::address::host;
 use crate::kinds::ladder::framed;
 use crate::kinds::{Field, Kind, words};
 
@@ -315,26 +316,6 @@ impl Part {
     fn is_passkey(&self) -> bool {
         self.name.starts_with("passkey") || self.name.contains("fido2Credentials")
     }
-}
-
-/// The host of an address as logins are told apart by it: in lower case, without `www.` and
-/// without the port that goes without saying. Another port stays: what answers there is another
-/// service. The path goes, since sign-in pages move.
-pub(super) fn host(url: &str) -> String {
-    let url = url.trim();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let authority = rest.get(..end).unwrap_or_default();
-    // A password may stand before the `@`.
-    let host = authority.rsplit('@').next().unwrap_or_default().to_lowercase();
-    let port = match scheme.to_ascii_lowercase().as_str() {
-        "http" => ":80",
-        "https" | "" => ":443",
-        _ => "",
-    };
-    let host = if port.is_empty() { &host } else { host.strip_suffix(port).unwrap_or(&host) };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    host.strip_prefix("www.").unwrap_or(host).to_owned()
 }
 
 fn is_weak(password: &str) -> bool {

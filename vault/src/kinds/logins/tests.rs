@@ -8,8 +8,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::parts::host;
 use super::{Cells, Written, code, fields, scan, to_apple_csv, write};
+use crate::kinds::address::host;
 use crate::kinds::rows::{ROW_MAX, TOO_BROKEN, TOO_LONG};
 use crate::kinds::tests::records::Made;
 use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates};

