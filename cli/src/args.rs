@@ -139,6 +139,9 @@ pub(crate) struct Add {
     /// Seal nothing
     #[arg(long, group = "seal")]
     pub(crate) general: bool,
+    /// What is not recognised is of this kind: `note` makes notes of texts
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
     /// Remove what was added, once it was read back from the medium and compared
     #[arg(long)]
     pub(crate) remove_source: bool,

@@ -9,6 +9,7 @@ use jiff::{Span, Timestamp, ToSpan as _};
 use vault::ErrorKind;
 use vault::files::ItemPath;
 use vault::keys::{Compartment, Role};
+use vault::kinds::Kind;
 use vault::vault::{HandlePrefix, Item, Query, SnapshotInfo, Spec, Vault, find, search};
 
 use crate::errors::{Code, Failure, Result};
@@ -281,6 +282,14 @@ pub(crate) fn period(
     };
     let since = since.map(parse).transpose()?.map(|(start, _)| start);
     Ok((since, until.map(parse).transpose()?.map(|(_, end)| end)))
+}
+
+/// The kind that a word names.
+pub(crate) fn kind(word: &str) -> Result<Kind> {
+    Kind::parse(word).ok_or_else(|| {
+        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", words.join(", ")))
+    })
 }
 
 #[cfg(test)]

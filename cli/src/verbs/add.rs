@@ -110,6 +110,7 @@ fn options(
             (_, true) => Seal::Never,
             _ => Seal::ByContent,
         },
+        kind: verb.kind.as_deref().map(names::kind).transpose()?,
         exclude: vec![session.path.clone()],
         leave_out,
         passwords,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use vault::files::ItemPath;
+use vault::kinds::Format;
 use vault::kinds::certificates::is_store;
-use vault::kinds::{Format, Kind};
 use vault::vault::{Query, RecordName, RecordReader, SnapshotInfo, StoredRecord, Vault, search};
 
 use super::take::Taken;
@@ -94,10 +94,7 @@ fn scope(vault: &Vault, verb: &Extract, others: Vec<Place>) -> Result<Vec<Place>
 /// What is of a kind and, by its own date, of a time.
 fn of_kind(vault: &Vault, verb: &Extract) -> Result<Chosen> {
     let word = verb.kind.as_deref().unwrap_or_default();
-    let kind = Kind::parse(word).ok_or_else(|| {
-        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", words.join(", ")))
-    })?;
+    let kind = names::kind(word)?;
     let (since, until) = names::period(verb.since.as_deref(), verb.until.as_deref())?;
     let query = Query { kind: Some(word.to_owned()), since, until, ..Query::default() };
     let (mut found, others) = meant(vault, verb)?;

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ladder::framed;
-use super::{Kind, Recognised, pictures};
+use super::{Kind, Recognised, notes, pictures};
 
 /// The longest of them, in bytes.
 pub const BESIDE_MAX: u64 = 1 << 20;
@@ -13,7 +13,9 @@ pub enum Beside {
     /// All that it says of the picture that it is called after, in one form.
     Sidecar(Zeroizing<Vec<u8>>),
     /// What a take-out says of the pictures in its folder.
-    Details(Vec<pictures::Detail>),
+    Pictures(Vec<pictures::Detail>),
+    /// What a take-out says of the notes in the folders beside it.
+    Notes(Vec<notes::Detail>),
 }
 
 /// What `content` tells of other files; none if it does not.
@@ -24,7 +26,8 @@ pub fn beside(found: &Recognised, content: &[u8]) -> Option<Beside> {
     if pictures::sidecar(content).is_some() {
         return Some(Beside::Sidecar(essence(content)));
     }
-    pictures::details(content).map(Beside::Details)
+    let pictures = pictures::details(content).map(Beside::Pictures);
+    pictures.or_else(|| notes::details(content).map(Beside::Notes))
 }
 
 /// What a sidecar says, which programs write in many ways.

@@ -8,7 +8,7 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
-use super::assets::{Assets, Picture};
+use super::assets::{Assets, WholeFile};
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
@@ -73,6 +73,8 @@ pub struct AddOptions {
     pub level: i32,
     /// Where items go.
     pub seal: Seal,
+    /// What sort of thing it is that nobody recognises.
+    pub kind: Option<Kind>,
     /// Folders that are left out, above all the vault's own.
     pub exclude: Vec<PathBuf>,
     /// What is left out by its name or path, and not told of.
@@ -304,7 +306,7 @@ fn store_content(
     let cutter = |compartment| Cutter::new(&vault.keys.bundle.cut_key(compartment));
     let (general, sealed) = (cutter(Compartment::General), cutter(Compartment::Sealed));
     let (staged, outcome) = pipeline::run(vault, options.level, |feed| {
-        let (source, messages) = Source::new(general, sealed, options.seal, &passwords);
+        let (source, messages) = Source::new(general, sealed, options, &passwords);
         thread::scope(|scope| {
             scope.spawn(move || run(source));
             let stage = Stage::new(feed, &vault.keys, &vault.random, known, earlier);
@@ -467,7 +469,7 @@ struct FileSoFar {
     records: BTreeMap<Kind, u64>,
     notes: Vec<&'static str>,
     /// What it is as a part of an asset, or tells of others.
-    picture: Option<Box<Told>>,
+    whole: Option<Box<Told>>,
     beside: Option<Beside>,
     /// It is a store of keys, with a password that opens it where somebody gave one.
     is_store: bool,
@@ -548,9 +550,9 @@ impl<'a> Adder<'a> {
                 self.file = Some(file);
                 taken
             }
-            Message::Picture(record) => {
+            Message::Whole(record) => {
                 if let Some(file) = &mut self.file {
-                    file.picture = Some(record);
+                    file.whole = Some(record);
                 }
                 Ok(())
             }
@@ -676,7 +678,7 @@ impl<'a> Adder<'a> {
             sheets: Vec::new(),
             records: BTreeMap::new(),
             notes: Vec::new(),
-            picture: None,
+            whole: None,
             beside: None,
             is_store: false,
             password: None,
@@ -729,7 +731,7 @@ impl<'a> Adder<'a> {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
         let part = (&content, file.length);
-        self.take_part(&file.entry.path, compartment, part, file.picture, file.beside);
+        self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
         let password = file.password.map(|text| self.store_beside(compartment, text.as_bytes()));
         let facts = Facts {
             content,
@@ -778,21 +780,29 @@ impl<'a> Adder<'a> {
         path: &ItemPath,
         compartment: Compartment,
         (content, length): (&Content, u64),
-        picture: Option<Box<Told>>,
+        whole: Option<Box<Told>>,
         beside: Option<Beside>,
     ) {
-        if let Some(mut record) = picture.map(|record| *record) {
-            if compartment == Compartment::General {
+        if let Some(mut record) = whole.map(|record| *record) {
+            let is_note = record.kind == Kind::Note;
+            if compartment == Compartment::General && !is_note {
                 // What is the same in all the metadata may differ in the picture.
                 let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
                 record.essence.extend(ids);
             }
             let (path, content) = (path.clone(), content.clone());
-            self.assets.take_picture(Picture { path, compartment, record, content, length });
+            let file = WholeFile { path, compartment, record, content, length };
+            if is_note {
+                self.assets.take_note(file);
+            } else {
+                self.assets.take_picture(file);
+            }
         }
+        let path = path.clone();
         match beside {
-            Some(Beside::Sidecar(essence)) => self.assets.take_sidecar(path.clone(), essence),
-            Some(Beside::Details(details)) => self.assets.take_details(path, details),
+            Some(Beside::Sidecar(essence)) => self.assets.take_sidecar(path, essence),
+            Some(Beside::Pictures(details)) => self.assets.take_details(&path, details),
+            Some(Beside::Notes(details)) => self.assets.take_note_details(path, details),
             None => {}
         }
     }

@@ -1,4 +1,5 @@
-//! Which files of a folder are one thing: a photo, its film, what was edited, and what tells of it.
+//! Which files of a folder are one thing: a photo, its film, what was edited, and what tells of it;
+//! and which table tells of which note.
 //!
 //! What is told of one file stands in others beside it, so a folder's pictures are held until its
 //! end, some 500 bytes each.
@@ -11,19 +12,19 @@ use crate::chunk::Content;
 use crate::files::{ItemPath, collision_key};
 use crate::keys::Compartment;
 use crate::kinds::pictures::Detail;
-use crate::kinds::{Kind, Record};
+use crate::kinds::{Kind, Record, notes};
 
 /// Endings of pictures as a camera's sensor saw them, which lie beside what was made of them.
 const RAW: &[&[u8]] = &[b"dng", b"raw", b"cr2", b"cr3", b"nef", b"arw", b"raf", b"orf", b"rw2"];
 
 /// A picture, and the other files of the same thing.
 pub(super) struct Asset {
-    pub(super) main: Picture,
+    pub(super) main: WholeFile,
     pub(super) beside: Vec<ItemPath>,
 }
 
-/// A file that is a picture, a film or a recording.
-pub(super) struct Picture {
+/// A file that is one record.
+pub(super) struct WholeFile {
     pub(super) path: ItemPath,
     pub(super) compartment: Compartment,
     pub(super) record: Record,
@@ -37,19 +38,24 @@ struct Sidecar {
     essence: Zeroizing<Vec<u8>>,
 }
 
-/// What is known of the folders whose end was not seen.
+/// What is known of the folders whose end was not seen, and of the notes of take-outs, which lie in
+/// folders of their own below the table that tells of them.
 #[derive(Default)]
-pub(super) struct Assets(BTreeMap<Vec<u8>, Folder>);
+pub(super) struct Assets {
+    folders: BTreeMap<Vec<u8>, Folder>,
+    notes: Vec<WholeFile>,
+    tables: Vec<(ItemPath, Vec<notes::Detail>)>,
+}
 
 #[derive(Default)]
 struct Folder {
-    pictures: Vec<Picture>,
+    pictures: Vec<WholeFile>,
     sidecars: Vec<Sidecar>,
     details: BTreeMap<Vec<u8>, Detail>,
 }
 
 impl Assets {
-    pub(super) fn take_picture(&mut self, picture: Picture) {
+    pub(super) fn take_picture(&mut self, picture: WholeFile) {
         self.folder(&picture.path).pictures.push(picture);
     }
 
@@ -64,11 +70,22 @@ impl Assets {
         self.folder(path).details.extend(named);
     }
 
+    /// Takes a note that lies in a folder of its own name.
+    pub(super) fn take_note(&mut self, note: WholeFile) {
+        self.notes.push(note);
+    }
+
+    /// Takes what a table says of the notes in folders beside it.
+    pub(super) fn take_note_details(&mut self, path: ItemPath, details: Vec<notes::Detail>) {
+        self.tables.push((path, details));
+    }
+
     /// Lets go of a file that another one takes the place of.
     pub(super) fn forget(&mut self, path: &ItemPath) {
         let folder = self.folder(path);
         folder.pictures.retain(|picture| picture.path != *path);
         folder.sidecars.retain(|sidecar| sidecar.path != *path);
+        self.notes.retain(|note| note.path != *path);
     }
 
     /// Gives what is in the folders that `path` is not in; in all of them if there is none.
@@ -77,13 +94,38 @@ impl Assets {
             let inside = path.and_then(|path| path.key().strip_prefix(folder));
             inside.is_none_or(|rest| !folder.is_empty() && rest.first() != Some(&0))
         };
-        let ended = self.0.extract_if(.., |folder, _| is_ended(folder));
-        ended.flat_map(|(_, folder)| folder.assets()).collect()
+        let ended = self.folders.extract_if(.., |folder, _| is_ended(folder));
+        let mut assets: Vec<Asset> = ended.flat_map(|(_, folder)| folder.assets()).collect();
+        if path.is_none() {
+            let notes = std::mem::take(&mut self.notes);
+            let told = notes.into_iter().map(|note| self.told_note(note));
+            assets.extend(told.map(|main| Asset { main, beside: Vec::new() }));
+        }
+        assets
+    }
+
+    /// A note with what the table above it says.
+    fn told_note(&self, mut note: WholeFile) -> WholeFile {
+        let Some(folder) = note.path.parent() else { return note };
+        let is_above = |table: &ItemPath| match table.parent() {
+            Some(above) => note.path.is_below(&above),
+            None => true,
+        };
+        let tables = self.tables.iter().filter(|(table, _)| is_above(table));
+        let called = |detail: &&notes::Detail| detail.title.as_bytes() == folder.name();
+        let mut told = tables.flat_map(|(_, details)| details).filter(called);
+        // Two notes of one title are not told apart.
+        if let (Some(detail), None) = (told.next(), told.next()) {
+            note.record.date = note.record.date.or(detail.created);
+            note.record.warnings.extend(detail.is_pinned.then_some("pinned"));
+            note.record.warnings.extend(detail.is_deleted.then_some("deleted recently"));
+        }
+        note
     }
 
     fn folder(&mut self, path: &ItemPath) -> &mut Folder {
         let folder = path.parent().map(ItemPath::into_key).unwrap_or_default();
-        self.0.entry(folder).or_default()
+        self.folders.entry(folder).or_default()
     }
 }
 
@@ -141,7 +183,7 @@ impl Asset {
     }
 }
 
-impl Picture {
+impl WholeFile {
     /// Whether `other`, of the same name or link, is a part of the same thing: the film of a Live
     /// Photo, what was edited of it, or the one of two forms that a camera writes at once.
     fn goes_with(&self, other: &Self, name: &Name) -> bool {
@@ -212,9 +254,9 @@ mod tests {
     use super::*;
     use crate::kinds::{Identity, Locator, Quality};
 
-    fn picture(path: &str, kind: Kind, link: Option<&str>) -> Picture {
+    fn picture(path: &str, kind: Kind, link: Option<&str>) -> WholeFile {
         let identity = Identity { quality: Quality::Fields, bytes: Zeroizing::new(vec![1]) };
-        Picture {
+        WholeFile {
             path: ItemPath::parse_display(path.as_bytes()).unwrap(),
             compartment: Compartment::General,
             record: Record {
@@ -313,6 +355,27 @@ mod tests {
         assert_eq!(end("x/z.jpg"), ["a.jpg a.mov"]);
         assert_eq!(end("z.jpg"), ["a.jpg"]);
         assert_eq!(told(assets.end_folders(None)), ["a.jpg"]);
+    }
+
+    #[test]
+    fn a_table_tells_of_the_notes_below_it() {
+        let mut assets = Assets::default();
+        for path in ["Notes/旅行/宿/宿.txt", "Notes/a/a.txt", "b/b.txt"] {
+            assets.take_note(picture(path, Kind::Note, None));
+        }
+        let detail = |title: &str, created| notes::Detail {
+            title: title.to_owned(),
+            created: Some(created),
+            modified: None,
+            is_pinned: false,
+            is_deleted: false,
+        };
+        let table = ItemPath::parse_display(b"Notes/Notes Details.csv").unwrap();
+        let details = vec![detail("宿", 1), detail("a", 2), detail("a", 3), detail("b", 4)];
+        assets.take_note_details(table, details);
+        let dates: Vec<_> =
+            assets.end_folders(None).iter().map(|asset| asset.main.record.date).collect();
+        assert_eq!(dates, [Some(1), None, None]);
     }
 
     #[test]

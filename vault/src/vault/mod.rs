@@ -28,6 +28,7 @@ mod snapshots;
 mod sorter;
 mod source;
 mod stage;
+mod surroundings;
 mod terms;
 
 use std::collections::BTreeSet;

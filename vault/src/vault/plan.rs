@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::AddOptions;
 use super::add::{LeftOut, SPECIAL, Seal, Summary, walk_for};
+use super::surroundings::in_its_place;
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Walk};
 use crate::kinds::{self, Kind};
@@ -77,6 +78,7 @@ impl Planner<'_> {
         let length = entry.length.max(head.len() as u64);
         let recognised = kinds::examine(&head, length, &mut file)
             .map_err(|error| Error::io("reading", error))?;
+        let recognised = in_its_place(recognised, &head, &entry.path, self.options.kind);
         if let (Seal::ByContent, Some(word)) = (self.options.seal, recognised.doubt) {
             self.planned.doubted.push((entry.path.clone(), word));
         }

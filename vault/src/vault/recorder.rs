@@ -6,7 +6,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::Vault;
-use super::assets::{Asset, Picture};
+use super::assets::{Asset, WholeFile};
 use super::record::{Part, RecordBytes, RecordFacts, RecordName, RecordPlace};
 use super::sorter::{Recorded, Sorter};
 use super::stage::Stage;
@@ -65,13 +65,14 @@ impl<'v> Recorder<'v> {
         Ok(left_out)
     }
 
-    /// Takes a picture and what belongs to it.
+    /// Takes a file that is a record, and what belongs to it.
     pub(super) fn take_asset(&mut self, asset: Asset) -> Result<()> {
-        let Asset { main: Picture { path, mut record, content, length, .. }, beside } = asset;
+        let Asset { main: WholeFile { path, mut record, content, length, .. }, beside } = asset;
+        let Some(format) = Format::of(record.kind) else { return Ok(()) };
         let place = RecordPlace {
             file: path.clone(),
             members: Vec::new(),
-            format: Format::Pictures.as_str().to_owned(),
+            format: format.as_str().to_owned(),
             bytes: RecordBytes::Parts(vec![Part { offset: 0, length, content }], Vec::new()),
             beside,
         };

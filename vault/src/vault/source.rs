@@ -8,8 +8,9 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use zeroize::Zeroizing;
 
-use super::add::Seal;
+use super::add::AddOptions;
 use super::passwords::Passwords;
+use super::surroundings::{in_its_place, is_called_as_its_folder};
 use crate::chunk::Cutter;
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
@@ -42,8 +43,8 @@ pub(super) enum Message {
     Sheets(Vec<Sheet>, Vec<&'static str>),
     /// Records of the file whose chunks came before.
     Passed(Sheet),
-    /// The record that all of the file is, a part of an asset.
-    Picture(Box<Record>),
+    /// The record that all of the file is, of which other files tell.
+    Whole(Box<Record>),
     /// What the file tells of others.
     Beside(Beside),
     /// What opens the file, to be kept beside it.
@@ -86,7 +87,7 @@ pub(super) struct Source<'a> {
     spare: Receiver<Vec<u8>>,
     general: Cutter,
     sealed: Cutter,
-    seal: Seal,
+    options: &'a AddOptions,
     passwords: &'a Passwords,
 }
 
@@ -95,12 +96,12 @@ impl<'a> Source<'a> {
     pub(super) fn new(
         general: Cutter,
         sealed: Cutter,
-        seal: Seal,
+        options: &'a AddOptions,
         passwords: &'a Passwords,
     ) -> (Self, Messages) {
         let (messages, received) = mpsc::sync_channel(QUEUE);
         let (used, spare) = mpsc::channel();
-        let source = Self { messages, spare, general, sealed, seal, passwords };
+        let source = Self { messages, spare, general, sealed, options, passwords };
         (source, Messages { messages: received, used })
     }
 
@@ -198,8 +199,8 @@ impl<'a> Source<'a> {
                 passage.finish()
             }
             Looked::Streams(format) => self.scan(format, &mut passage),
-            Looked::Picture(record) => {
-                self.send(Message::Picture(record))?;
+            Looked::Record(record) => {
+                self.send(Message::Whole(record))?;
                 passage.finish()
             }
             Looked::Beside(beside) => {
@@ -221,7 +222,8 @@ impl<'a> Source<'a> {
         window.fill(file, kinds::PROBE_SIZE)?;
         let length = entry.length.max(window.length as u64);
         let recognised = file.recognise(window, length)?;
-        let compartment = self.seal.compartment(recognised.sealed);
+        let recognised = in_its_place(recognised, window.bytes(), &entry.path, self.options.kind);
+        let compartment = self.options.seal.compartment(recognised.sealed);
         let looked = match kinds::streams(&recognised, window.bytes()) {
             Some(format) => Looked::Streams(format),
             None if kinds::has_records(&recognised, window.bytes()) => {
@@ -229,7 +231,7 @@ impl<'a> Source<'a> {
             }
             None if Format::of(recognised.kind) == Some(Format::Pictures) => {
                 match file.picture(window)? {
-                    Some(record) => Looked::Picture(Box::new(record)),
+                    Some(record) => Looked::Record(Box::new(record)),
                     None => Looked::whole_note(TOO_LONG),
                 }
             }
@@ -262,6 +264,10 @@ impl<'a> Source<'a> {
             return Ok(Looked::whole_note(TOO_LONG));
         }
         let content = window.bytes();
+        if recognised.kind == Kind::Note && is_called_as_its_folder(&entry.path) {
+            let record = scan_whole(Format::Notes, &mut Cursor::new(content))?;
+            return Ok(record.map_or(Looked::Nothing, |record| Looked::Record(Box::new(record))));
+        }
         // What is general is compressed, and read by more people.
         let is_store = compartment == Compartment::Sealed
             && recognised.kind == Kind::Key
@@ -316,8 +322,8 @@ enum Looked {
     Whole(Sheets, Option<Zeroizing<String>>),
     /// Its records show while it is read.
     Streams(Format),
-    /// It is a picture.
-    Picture(Box<Record>),
+    /// It is a record, of which other files tell.
+    Record(Box<Record>),
     /// It tells of other files.
     Beside(Beside),
 }
@@ -338,10 +344,10 @@ trait Origin: Read {
     fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>>;
 }
 
-/// The one record of a picture.
-fn scan_picture(content: &mut (impl Read + Seek)) -> io::Result<Option<Record>> {
+/// The one record of content that is one.
+fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Option<Record>> {
     let mut found = None;
-    Format::Pictures.scan(content, &mut |record| {
+    format.scan(content, &mut |record| {
         found = Some(record);
         Ok(())
     })?;
@@ -357,7 +363,7 @@ impl Origin for File {
     }
 
     fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
-        let record = scan_picture(self)?;
+        let record = scan_whole(Format::Pictures, self)?;
         self.seek(SeekFrom::Start(window.length as u64))?;
         Ok(record)
     }
@@ -383,7 +389,11 @@ impl<R: Read> Origin for Stream<'_, R> {
     fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
         let wanted = usize::try_from(kinds::CONTENT_MAX).unwrap_or(usize::MAX);
         window.fill(self.0, wanted.saturating_add(1))?;
-        if window.at_end { scan_picture(&mut Cursor::new(window.bytes())) } else { Ok(None) }
+        if window.at_end {
+            scan_whole(Format::Pictures, &mut Cursor::new(window.bytes()))
+        } else {
+            Ok(None)
+        }
     }
 }
 

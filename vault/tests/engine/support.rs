@@ -141,6 +141,7 @@ pub(crate) fn options(source: &str, time: i64) -> AddOptions {
         time: 1_700_000_000_000_000_000 + time,
         level: 3,
         seal: Seal::ByContent,
+        kind: None,
         exclude: Vec::new(),
         leave_out: Globs::default(),
         passwords: AskPassword::default(),

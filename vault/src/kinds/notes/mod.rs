@@ -129,7 +129,7 @@ fn left_out(text: &[u8]) -> usize {
 }
 
 /// Whether somebody could have written it as a note.
-fn is_text(bytes: &[u8]) -> bool {
+pub fn is_text(bytes: &[u8]) -> bool {
     let is_marked_up = bytes.starts_with(b"%PDF-") || bytes.starts_with(b"{\\rtf");
     let is_binary = super::binary(start(bytes, PROBE_SIZE), bytes.len() as u64).is_some();
     text::is_text(bytes) && !is_marked_up && !is_binary
