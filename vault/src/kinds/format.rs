@@ -7,8 +7,8 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::{
-    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, history, logins,
-    messages, notes,
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, health, history,
+    logins, messages, notes,
 };
 
 /// A format with records.
@@ -30,11 +30,13 @@ pub enum Format {
     History,
     /// Notes, each a file: text, Markdown, HTML.
     Notes,
+    /// Measurements of a body: Health's XML.
+    Health,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -43,6 +45,7 @@ impl Format {
         Self::Bookmarks,
         Self::History,
         Self::Notes,
+        Self::Health,
     ];
 
     /// Its name in a vault (spec 11).
@@ -56,6 +59,7 @@ impl Format {
             Self::Bookmarks => "bookmarks",
             Self::History => "history",
             Self::Notes => "notes",
+            Self::Health => "health",
         }
     }
 
@@ -75,6 +79,7 @@ impl Format {
             Kind::Bookmark => Some(Self::Bookmarks),
             Kind::History => Some(Self::History),
             Kind::Note => Some(Self::Notes),
+            Kind::Health => Some(Self::Health),
             Kind::Photo | Kind::Video | Kind::Document | Kind::File => None,
         }
     }
@@ -98,6 +103,7 @@ impl Format {
             Self::Bookmarks => bookmarks::scan(content, each),
             Self::History => history::scan(content, each),
             Self::Notes => notes::scan(content, each),
+            Self::Health => health::scan(content, each),
         }
     }
 
@@ -111,6 +117,7 @@ impl Format {
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
             Self::Certificates => certificates::extract(content, how, password),
+            Self::Health => health::extract(content, how),
             Self::Logins
             | Self::Messages
             | Self::Contacts
@@ -132,6 +139,7 @@ impl Format {
             Self::Bookmarks => bookmarks::fields(record),
             Self::History => history::fields(record),
             Self::Notes => notes::fields(record),
+            Self::Health => health::fields(record),
         }
     }
 
@@ -150,6 +158,7 @@ impl Format {
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
             Self::Notes => alone(records),
+            Self::Health => Some(health::write(records)),
         }
     }
 }

@@ -23,6 +23,7 @@ mod database;
 mod dates;
 mod der;
 mod format;
+pub mod health;
 pub mod history;
 mod html;
 mod inside;
@@ -41,6 +42,7 @@ mod record;
 mod sheet;
 mod tar;
 mod text;
+mod window;
 mod words;
 mod zip;
 
@@ -84,6 +86,8 @@ pub enum Kind {
     Bookmark,
     /// Visits of a browser.
     History,
+    /// Measurements of a body and what it did: Health's export.
+    Health,
     /// An office document or a page description.
     Document,
     /// Everything else.
@@ -92,7 +96,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Passwords,
         Self::Cards,
         Self::Key,
@@ -105,6 +109,7 @@ impl Kind {
         Self::Note,
         Self::Bookmark,
         Self::History,
+        Self::Health,
         Self::Document,
         Self::File,
     ];
@@ -124,6 +129,7 @@ impl Kind {
             Self::Note => "note",
             Self::Bookmark => "bookmark",
             Self::History => "history",
+            Self::Health => "health",
             Self::Document => "document",
             Self::File => "file",
         }
