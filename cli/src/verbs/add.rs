@@ -478,6 +478,7 @@ fn record_noun(kind: Kind) -> &'static str {
         Kind::Note => "note",
         Kind::Bookmark => "bookmark",
         Kind::History => "visit",
+        Kind::Health => "health record",
         Kind::Document => "document",
         Kind::File => "other record",
     }
@@ -499,6 +500,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Note => "note",
         Kind::Bookmark => "bookmark file",
         Kind::History => "history file",
+        Kind::Health => "health file",
         Kind::Document => "document",
         Kind::File => "other file",
     }

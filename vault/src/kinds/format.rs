@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::bytes::start;
 use super::{
-    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, history, logins,
-    messages, notes, pictures,
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, health, history,
+    logins, messages, notes, pictures,
 };
 
 const MARK_UTF_8: &[u8] = b"\xEF\xBB\xBF";
@@ -37,11 +37,13 @@ pub enum Format {
     History,
     /// Notes, each a file: text, Markdown, HTML.
     Notes,
+    /// Measurements of a body: Health's XML.
+    Health,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -51,6 +53,7 @@ impl Format {
         Self::Bookmarks,
         Self::History,
         Self::Notes,
+        Self::Health,
     ];
 
     /// Its name in a vault (spec 11).
@@ -65,6 +68,7 @@ impl Format {
             Self::Bookmarks => "bookmarks",
             Self::History => "history",
             Self::Notes => "notes",
+            Self::Health => "health",
         }
     }
 
@@ -85,6 +89,7 @@ impl Format {
             Kind::Bookmark => Some(Self::Bookmarks),
             Kind::History => Some(Self::History),
             Kind::Note => Some(Self::Notes),
+            Kind::Health => Some(Self::Health),
             Kind::Document | Kind::File => None,
         }
     }
@@ -109,6 +114,7 @@ impl Format {
             Self::Bookmarks => bookmarks::scan(content, each),
             Self::History => history::scan(content, each),
             Self::Notes => notes::scan(content, each),
+            Self::Health => health::scan(content, each),
         }
     }
 
@@ -123,6 +129,7 @@ impl Format {
     ) -> io::Result<Scanned> {
         match self {
             Self::Messages => messages::scan(content, each),
+            Self::Health => health::scan(content, each),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -130,7 +137,7 @@ impl Format {
     /// Whether the records of content show while it is read, in the order of their ends and without
     /// a frame, and so of content of any length.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::Messages)
+        matches!(self, Self::Messages | Self::Health)
     }
 
     /// Whether a record is a whole file of its own, so that several are several files.
@@ -148,6 +155,7 @@ impl Format {
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
             Self::Certificates => certificates::extract(content, how, password),
+            Self::Health => health::extract(content, how),
             Self::Logins
             | Self::Messages
             | Self::Contacts
@@ -171,6 +179,7 @@ impl Format {
             Self::Bookmarks => bookmarks::fields(record),
             Self::History => history::fields(record),
             Self::Notes => notes::fields(record),
+            Self::Health => health::fields(record),
         }
     }
 
@@ -189,6 +198,7 @@ impl Format {
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
             Self::Pictures | Self::Notes => alone(records),
+            Self::Health => Some(health::write(records)),
         }
     }
 

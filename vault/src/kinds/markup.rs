@@ -19,6 +19,9 @@ pub(super) fn recognise(text: &[u8]) -> Option<Recognised> {
     if holds(prologue, b"<!DOCTYPE NETSCAPE-Bookmark-file-1") {
         return Some(Recognised::plain(Kind::Bookmark));
     }
+    if holds(prologue, b"<!DOCTYPE HealthData") || holds(prologue, b"<HealthData") {
+        return Some(Recognised::plain(Kind::Health));
+    }
     if holds(prologue, b"<KeePassFile") {
         return Some(Recognised::sealed(Kind::Passwords));
     }

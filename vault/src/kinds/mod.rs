@@ -24,6 +24,7 @@ mod database;
 mod dates;
 mod der;
 mod format;
+pub mod health;
 pub mod history;
 mod html;
 mod inside;
@@ -44,6 +45,7 @@ mod rows;
 mod sheet;
 mod tar;
 mod text;
+mod window;
 mod words;
 mod zip;
 
@@ -56,7 +58,10 @@ pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
 pub use format::{Format, Framed, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
-pub use sheet::{CONTENT_MAX, Sheet, Sheets, Taken, has_records, sheets, streams, take};
+pub use sheet::{
+    CONTENT_MAX, Sheet, Sheets, Taken, has_records, scan_stream, sheets, streams, take,
+    take_streamed,
+};
 
 /// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;
@@ -90,6 +95,8 @@ pub enum Kind {
     Bookmark,
     /// Visits of a browser.
     History,
+    /// Measurements of a body and what it did: Health's export.
+    Health,
     /// An office document or a page description.
     Document,
     /// Everything else.
@@ -98,7 +105,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its declaration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Passwords,
         Self::Cards,
         Self::Key,
@@ -112,6 +119,7 @@ impl Kind {
         Self::Note,
         Self::Bookmark,
         Self::History,
+        Self::Health,
         Self::Document,
         Self::File,
     ];
@@ -132,6 +140,7 @@ impl Kind {
             Self::Note => "note",
             Self::Bookmark => "bookmark",
             Self::History => "history",
+            Self::Health => "health",
             Self::Document => "document",
             Self::File => "file",
         }

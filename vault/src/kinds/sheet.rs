@@ -1,6 +1,6 @@
 //! The records of a whole file, those in the zips in it too, and one of them taken out again.
 
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, Read};
 use std::ops::{ControlFlow, Range};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::archive::{self, Container};
 use super::content::{Blocked, Budget, Content, TOO_MUCH};
 use super::{
-    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, certificates, database, parts, zip,
+    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, Scanned, certificates, database, health,
+    parts, zip,
 };
 use crate::wire;
 
@@ -63,6 +64,42 @@ pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
 /// The format of a file that begins with `head` whose records show while it is read.
 pub fn streams(found: &Recognised, head: &[u8]) -> Option<Format> {
     format_of(found, head).filter(|format| format.streams())
+}
+
+/// The records of content that [`streams`], which is read once; as those of [`sheets`].
+///
+/// # Errors
+/// As [`Format::scan_stream`].
+pub fn scan_stream(
+    format: Format,
+    content: &mut impl Read,
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    format.scan_stream(content, &mut |mut record| {
+        if let Locator::Derived(how) = &mut record.locator {
+            *how = How::derived(&[], how).encode();
+        }
+        each(record)
+    })
+}
+
+/// Takes a record out of content of any length, whose `part` at a range is asked for; none where
+/// the format needs all of it at once, which [`take`] has.
+///
+/// # Errors
+/// When `content` cannot be read, and what `part` answers.
+pub fn take_streamed(
+    format: Format,
+    content: &mut impl Read,
+    how: &[u8],
+    part: &mut dyn FnMut(&Range<u64>) -> io::Result<Zeroizing<Vec<u8>>>,
+) -> io::Result<Option<Taken>> {
+    let how = wire::decode::<How>(how, HOW_MAX).ok().and_then(|how| how.derived);
+    let (Format::Health, Some(how)) = (format, how) else { return Ok(None) };
+    let places = health::places(content, &how)?;
+    let parts = places.iter().map(part).collect::<io::Result<Vec<_>>>()?;
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_slice()).collect();
+    Ok(health::join(&parts).map(|bytes| Taken { frame: Vec::new(), bytes }))
 }
 
 /// The records of a file that [`has_records`]. `password` opens the PKCS#12 store that it is.

@@ -1,5 +1,6 @@
 //! The records of a snapshot, one login or certificate each: listed, found by their handles, opened.
 
+use std::io::{self, Read};
 use std::ops::Range as Bytes;
 
 use zeroize::Zeroizing;
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
-use crate::kinds::{self, Field, Format, Identity, Kind};
+use crate::kinds::{self, Field, Format, Identity, Kind, Taken};
 use crate::tree::{self, Lookup, Range};
 use crate::wire::Malformed;
 
@@ -20,6 +21,8 @@ use crate::wire::Malformed;
 const RECORD_MAX: u64 = 256 << 20;
 /// How much of each end is read of a file that is a record.
 const END_SIZE: u64 = 8 << 20;
+/// How much of a file is read at a time that is gone through.
+const READ_SIZE: u64 = 1 << 20;
 
 /// One record of a snapshot.
 #[derive(Clone, Debug)]
@@ -209,16 +212,15 @@ impl<'v> RecordReader<'v> {
                 let frame = frame.iter().map(|range| part(chunks, &item, range));
                 OpenedRecord { format, frame: frame.collect::<Result<_>>()?, bytes }
             }
+            RecordBytes::Derived(how) if item.facts.length > kinds::CONTENT_MAX => {
+                derived_streamed(self.vault, self.info, format, &item, how)?
+            }
             RecordBytes::Derived(how) => {
                 let content = part(chunks, &item, &(0..item.facts.length))?;
                 let password = passwords::read(chunks, &item)?;
                 let password = password.as_ref().map(|password| password.as_str());
-                let taken = kinds::take(format, &content, how, password).ok_or_else(|| {
-                    Error::new(ErrorKind::Damaged, "the record is not in its file:")
-                        .on(place.file.to_string())
-                        .hint("icvault cat gives the bytes of the file")
-                })?;
-                OpenedRecord { format, frame: taken.frame, bytes: taken.bytes }
+                let taken = kinds::take(format, &content, how, password);
+                OpenedRecord::of(format, taken, &item)?
             }
         };
         self.item = Some(item);
@@ -301,6 +303,65 @@ impl<'v> RecordReader<'v> {
     }
 }
 
+/// A record that is derived from a file longer than memory holds.
+fn derived_streamed(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    format: Format,
+    item: &Item,
+    how: &[u8],
+) -> Result<OpenedRecord> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let mut length = 0;
+    let mut content = ItemBytes::new(vault, info, item);
+    let taken = kinds::take_streamed(format, &mut content, how, &mut |range| {
+        length += range.end - range.start;
+        if length > RECORD_MAX {
+            return Err(io::Error::other(too_long()));
+        }
+        part(&mut chunks, item, range).map_err(io::Error::other)
+    });
+    let taken = taken.map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("reading", error),
+    });
+    OpenedRecord::of(format, taken?, item)
+}
+
+/// The bytes of a file, one after the other.
+struct ItemBytes<'v> {
+    chunks: Chunks<'v>,
+    item: &'v Item,
+    at: u64,
+    buffer: Zeroizing<Vec<u8>>,
+    position: usize,
+}
+
+impl<'v> ItemBytes<'v> {
+    fn new(vault: &'v Vault, info: &SnapshotInfo, item: &'v Item) -> Self {
+        let mut chunks = Chunks::new(vault);
+        chunks.enter(&info.snapshot);
+        Self { chunks, item, at: 0, buffer: Zeroizing::default(), position: 0 }
+    }
+}
+
+impl Read for ItemBytes<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.item.facts.length;
+        if self.position == self.buffer.len() && self.at < length {
+            let end = self.at.saturating_add(READ_SIZE).min(length);
+            self.buffer =
+                part(&mut self.chunks, self.item, &(self.at..end)).map_err(io::Error::other)?;
+            (self.at, self.position) = (end, 0);
+        }
+        let mut rest = self.buffer.get(self.position..).unwrap_or_default();
+        let read = rest.read(bytes)?;
+        self.position += read;
+        Ok(read)
+    }
+}
+
 fn is_file(item: &Item, compartment: Compartment) -> bool {
     item.facts.item_type == ItemType::File
         && item.facts.state == State::Present
@@ -321,14 +382,24 @@ fn part(chunks: &mut Chunks<'_>, item: &Item, range: &Bytes<u64>) -> Result<Zero
 fn buffer(mut lengths: impl Iterator<Item = u64>) -> Result<Zeroizing<Vec<u8>>> {
     let length = lengths.try_fold(0_u64, u64::checked_add).filter(|&length| length <= RECORD_MAX);
     let length = length.and_then(|length| usize::try_from(length).ok());
-    let length = length.ok_or_else(|| {
-        Error::new(ErrorKind::Refused, "a record of more than 256 MiB")
-            .hint("icvault cat gives the bytes of its file")
-    })?;
-    Ok(Zeroizing::new(Vec::with_capacity(length)))
+    Ok(Zeroizing::new(Vec::with_capacity(length.ok_or_else(too_long)?)))
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::Refused, "a record of more than 256 MiB")
+        .hint("icvault cat gives the bytes of its file")
 }
 
 impl OpenedRecord {
+    fn of(format: Format, taken: Option<Taken>, item: &Item) -> Result<Self> {
+        let Taken { frame, bytes } = taken.ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, "the record is not in its file:")
+                .on(item.path.to_string())
+                .hint("icvault cat gives the bytes of the file")
+        })?;
+        Ok(Self { format, frame, bytes })
+    }
+
     /// What it says, field by field.
     pub fn fields(&self) -> Vec<Field> {
         self.format.fields(&self.frame_parts(), &self.bytes)

@@ -281,7 +281,7 @@ impl<'a> Source<'a> {
     fn scan(&self, format: Format, passage: &mut Passage<'_, '_, impl Origin>) -> io::Result<()> {
         let sent = passage.sent;
         let mut found = VecDeque::new();
-        let scanned = format.scan_stream(passage, &mut |record| {
+        let scanned = kinds::scan_stream(format, passage, &mut |record| {
             found.push_back(record);
             match found.len() < BATCH {
                 true => Ok(()),

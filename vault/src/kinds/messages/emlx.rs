@@ -9,9 +9,9 @@ use memchr::memmem::{self, Finder};
 
 use super::digest::Message;
 use super::told::{Found, record};
-use super::window::Window;
 use super::{CUT_OFF, PARTIAL, WRONG_COUNT};
 use crate::kinds::bytes::{holds, start, tail};
+use crate::kinds::window::Window;
 use crate::kinds::{Record, Scanned};
 
 /// Longest first line in bytes, with its line end.

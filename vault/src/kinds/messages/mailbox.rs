@@ -7,9 +7,9 @@ use memchr::memmem::Finder;
 use super::digest::Message;
 use super::separator::{self, Separator};
 use super::told::{Found, record};
-use super::window::{FILL_MAX, Window};
 use super::{BEFORE_FIRST, UNKNOWN};
 use crate::kinds::bytes::{start, tail};
+use crate::kinds::window::{FILL_MAX, Window};
 use crate::kinds::{Record, Scanned};
 
 /// How far behind a line that looks like a separator a message is looked for the end that its

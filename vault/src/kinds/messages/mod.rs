@@ -14,7 +14,6 @@ mod mailbox;
 mod mime;
 mod separator;
 mod told;
-mod window;
 
 use std::io::{self, Read};
 
@@ -24,9 +23,9 @@ use zeroize::Zeroizing;
 use emlx::Count;
 use header::HeaderFields;
 use separator::{Separator, WORD};
-use window::Window;
 
 use crate::kinds::bytes::{number_big, start, tail};
+use crate::kinds::window::Window;
 use crate::kinds::{Field, Record, Scanned};
 
 const NO_DATE: &str = "no date in its header";
