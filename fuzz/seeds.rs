@@ -148,16 +148,17 @@ const JPEG: &[u8] = b"\xFF\xD8\xFF\xE1\0\x9EExif\0\0MM\0*\0\0\0\x08\0\x03\
     \0\0\0\x12\0\0\0\x01\0\0\0\x1E\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\
     \xFF\xC0\0\x0B\x08\0\x1E\0\x28\x01\x01\x11\0\xFF\xDA";
 
-/// A head, a track, and one of Apple's names.
-const FILM: &[u8] = b"\0\0\0\x14ftypqt  \0\0\0\0qt  \0\0\0\xA1moov\
-    \0\0\0\x1Cmvhd\0\0\0\0\xE6\x76\x0A\xED\0\0\0\0\0\0\x02\x58\
+/// A head, a track, one of Apple's names, and a place.
+const FILM: &[u8] = b"\0\0\0\x14ftypqt  \0\0\0\0qt  \0\0\0\xD5moov\
+    \0\0\0\x1Cmvhd\0\0\0\0\xE6\x76\x0A\xED\0\0\0\0\0\0\x02\x58\0\0\x98\x58\
     \0\0\0\x24trak\0\0\0\x1Cmdia\0\0\0\x14hdlr\0\0\0\0\0\0\0\0vide\
-    \0\0\0\x59meta\0\0\0\x14hdlr\0\0\0\0\0\0\0\0mdta\
-    \0\0\0\x10keys\0\0\0\0\0\0\0\x01\0\0\0\x0Fmdta\xA9xyz123\
-    \0\0\0\x29ilst\0\0\0\x21\0\0\0\x01\0\0\0\x19data\0\0\0\x01\0\0\0\0+59.3-018/";
+    \0\0\0\x6Fmeta\0\0\0\x14hdlr\0\0\0\0\0\0\0\0mdta\
+    \0\0\0\x30keys\0\0\0\0\0\0\0\x01\0\0\0\x20mdtacom.apple.quicktime.make\
+    \0\0\0\x23ilst\0\0\0\x1B\0\0\0\x01\0\0\0\x13data\0\0\0\x01\0\0\0\0Abc\
+    \0\0\0\x1Eudta\0\0\0\x16\xA9xyz\0\x0A\x15\xC7+59.3-018/";
 
 /// An item of EXIF in a box of its own.
-const HEIC: &[u8] = b"\0\0\0\x14ftypheic\0\0\0\0heic\0\0\0\x71meta\0\0\0\0\
+const HEIC: &[u8] = b"\0\0\0\x14ftypheic\0\0\0\0heic\0\0\0\x69meta\0\0\0\0\
     \0\0\0\x23iinf\0\0\0\0\0\x01\0\0\0\x15infe\x02\0\0\0\0\x01\0\0Exif\0\
     \0\0\0\x20iloc\x01\0\0\0\x44\0\0\x01\0\x01\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x12\
     \0\0\0\x1Aidat\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0";
@@ -169,7 +170,7 @@ const XMP: &[u8] = b"<x:xmpmeta><rdf:RDF><rdf:Description exif:GPSLatitude=\"59,
 
 /// A picture's head, and that of a text which is XMP.
 const PNG: &[u8] = b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\x28\0\0\0\x1E\x08\x02\0\0\0\0\0\0\0\
-    \0\0\x01\0iTXtXML:com.adobe.xmp\0\0\0\0\0";
+    \0\0\0\xF0iTXtXML:com.adobe.xmp\0\0\0\0\0";
 
 const DETAILS: &[u8] = b"imgName,fileChecksum,favorite,originalCreationDate\n\
     a.JPG,AUP1,yes,\"Sunday August 1,2021 12:11 PM GMT\"\nb,,no,Sunday August 1,2021 14:00 PM GMT\n";
