@@ -134,8 +134,51 @@ fn main() -> io::Result<()> {
     put(20, "history", &[HISTORY])?;
     put(21, "markdown", &[MARKDOWN])?;
     put(21, "html", &[NOTE_HTML])?;
-    put(21, "details", &[DETAILS])
+    put(21, "details", &[NOTE_DETAILS])?;
+    put(15, "jpeg", &[JPEG])?;
+    put(15, "film", &[FILM])?;
+    put(15, "heic", &[HEIC])?;
+    put(15, "xmp", &[XMP])?;
+    put(15, "png", &[PNG, XMP, b"\0\0\0\0\0\0\0\0IEND\0\0\0\0"])?;
+    put(15, "details", &[DETAILS])
 }
+
+/// EXIF with a camera, a date and a place, then the frame.
+const JPEG: &[u8] = b"\xFF\xD8\xFF\xE1\0\x9EExif\0\0MM\0*\0\0\0\x08\0\x03\
+    \x01\x0F\0\x02\0\0\0\x04Abc\0\x87\x69\0\x04\0\0\0\x01\0\0\0\x32\
+    \x88\x25\0\x04\0\0\0\x01\0\0\0\x58\0\0\0\0\
+    \0\x01\x90\x03\0\x02\0\0\0\x14\0\0\0\x44\0\0\0\0\
+    2026:07:04 12:00:13\0\
+    \0\x02\0\x02\0\x05\0\0\0\x02\0\0\0\x76\0\x04\0\x05\0\0\0\x02\0\0\0\x76\0\0\0\0\
+    \0\0\0\x12\0\0\0\x01\0\0\0\x1E\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\
+    \xFF\xC0\0\x0B\x08\0\x1E\0\x28\x01\x01\x11\0\xFF\xDA";
+
+/// A head, a track, one of Apple's names, and a place.
+const FILM: &[u8] = b"\0\0\0\x14ftypqt  \0\0\0\0qt  \0\0\0\xD5moov\
+    \0\0\0\x1Cmvhd\0\0\0\0\xE6\x76\x0A\xED\0\0\0\0\0\0\x02\x58\0\0\x98\x58\
+    \0\0\0\x24trak\0\0\0\x1Cmdia\0\0\0\x14hdlr\0\0\0\0\0\0\0\0vide\
+    \0\0\0\x6Fmeta\0\0\0\x14hdlr\0\0\0\0\0\0\0\0mdta\
+    \0\0\0\x30keys\0\0\0\0\0\0\0\x01\0\0\0\x20mdtacom.apple.quicktime.make\
+    \0\0\0\x23ilst\0\0\0\x1B\0\0\0\x01\0\0\0\x13data\0\0\0\x01\0\0\0\0Abc\
+    \0\0\0\x1Eudta\0\0\0\x16\xA9xyz\0\x0A\x15\xC7+59.3-018/";
+
+/// An item of EXIF in a box of its own.
+const HEIC: &[u8] = b"\0\0\0\x14ftypheic\0\0\0\0heic\0\0\0\x69meta\0\0\0\0\
+    \0\0\0\x23iinf\0\0\0\0\0\x01\0\0\0\x15infe\x02\0\0\0\0\x01\0\0Exif\0\
+    \0\0\0\x20iloc\x01\0\0\0\x44\0\0\x01\0\x01\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x12\
+    \0\0\0\x1Aidat\0\0\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0";
+
+/// Properties as elements, as attributes and in a list.
+const XMP: &[u8] = b"<x:xmpmeta><rdf:RDF><rdf:Description exif:GPSLatitude=\"59,19.8N\" \
+    xmp:CreateDate=\"2026-07-04T12:00:13+02:00\"><dc:subject><rdf:Bag><rdf:li>a &amp; b</rdf:li>\
+    </rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>";
+
+/// A picture's head, and that of a text which is XMP.
+const PNG: &[u8] = b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\x28\0\0\0\x1E\x08\x02\0\0\0\0\0\0\0\
+    \0\0\0\xF0iTXtXML:com.adobe.xmp\0\0\0\0\0";
+
+const DETAILS: &[u8] = b"imgName,fileChecksum,favorite,originalCreationDate\n\
+    a.JPG,AUP1,yes,\"Sunday August 1,2021 12:11 PM GMT\"\nb,,no,Sunday August 1,2021 14:00 PM GMT\n";
 
 /// A text and something attached.
 const PARTS: &[u8] = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\
@@ -176,7 +219,7 @@ const NOTE_HTML: &[u8] =
     b"<head><meta name=created content=2026-05-01></head><h1>A <b>b</b></h1>\n\
     <p>c &amp; d<br><img alt=e src=\"data:image/png;base64,AAAA\"><script>f</script>";
 
-const DETAILS: &[u8] = b"Title, Created On, Modified On, Pinned, Deleted\n\
+const NOTE_DETAILS: &[u8] = b"Title, Created On, Modified On, Pinned, Deleted\n\
     \"A, b\",06-01-2026 08:00:00,06-30-2026 21:14:09,no,yes\n";
 
 /// One empty member that is stored.

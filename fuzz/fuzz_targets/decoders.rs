@@ -23,9 +23,9 @@ use vault::vault::{RecordFacts, RecordPlace};
 use vault::wire::{self, Head};
 
 /// Decoders, at the numbers that the seeds name.
-const DECODERS: [fn(&[u8]); 15] = [
+const DECODERS: [fn(&[u8]); 16] = [
     cbor, bundle, directory, frame, table, list, entry, tree, age_file, age_header, kind, name,
-    record, messages, people,
+    record, messages, people, picture,
 ];
 
 /// More of them, from this number on.
@@ -373,6 +373,29 @@ fn again(formats: &[kinds::Format], data: &[u8]) {
         let written = format.write(&frame, &records).expect("a file holds several");
         assert!(Told::of(format, &written).said == told.said);
     }
+}
+
+/// Whatever a picture tells is short, and the same again; the files beside one are read by the same.
+fn picture(data: &[u8]) {
+    let told = || {
+        let mut records = Vec::new();
+        let each = &mut |record| {
+            records.push(record);
+            Ok(())
+        };
+        kinds::pictures::scan(&mut Cursor::new(data), each).expect("memory can be read");
+        assert!(records.len() <= 1);
+        records.pop()
+    };
+    if let (Some(first), Some(again)) = (told(), told()) {
+        assert!(first.locator == Locator::Bytes(Vec::from([0..data.len() as u64])));
+        assert!(first.identity == again.identity && first.essence == again.essence);
+        assert!(first.title.len() + first.place.len() + first.user.len() < 4096);
+    }
+    drop(kinds::pictures::fields(data));
+    drop(kinds::pictures::sidecar(data));
+    drop(kinds::pictures::details(data));
+    drop(kinds::pictures::album(data));
 }
 
 struct Told {

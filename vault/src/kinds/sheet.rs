@@ -376,6 +376,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn pictures_in_zips_are_records_and_files_are_none() {
+        let picture = sample("Photos/IMG_4821.HEIC");
+        let found = recognise(&picture, picture.len() as u64);
+        assert!(!has_records(&found, &picture));
+        assert!(sheets(&found, &picture, None).sheets.is_empty());
+
+        let content = sample("Take-out/iCloud Photos Part 3 of 3.zip");
+        let found = sheets_of(&content, None);
+        assert!(found.notes.is_empty());
+        let [first, .., last] = found.sheets.as_slice() else { panic!("pictures") };
+        assert_eq!(first.members, ["iCloud Photos Part 3 of 3/Photos/IMG_0740.JPG"]);
+        assert_eq!(last.members.len(), 2);
+        for sheet in &found.sheets {
+            let [record] = sheet.records.as_slice() else { panic!("one picture") };
+            assert_eq!((sheet.format, record.kind), (Format::Pictures, Kind::Photo));
+            assert_eq!(record.user, "Apple iPhone 98");
+            let Locator::Derived(how) = &record.locator else { panic!("in a zip") };
+            let taken = take(sheet.format, &content, how, None).unwrap();
+            let mut records = Vec::new();
+            let mut each = |record| {
+                records.push(record);
+                Ok(())
+            };
+            sheet.format.scan(&mut Cursor::new(taken.bytes.as_slice()), &mut each).unwrap();
+            assert!(records.len() == 1 && records[0].essence == record.essence);
+        }
+    }
+
     #[cfg(feature = "pkcs12")]
     #[test]
     fn what_is_in_a_store_comes_out_of_it() {

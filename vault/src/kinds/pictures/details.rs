@@ -14,8 +14,10 @@ use crate::kinds::rows::Rows;
 use crate::kinds::text::{self, Encoding};
 use crate::kinds::{dates, words};
 
-/// Most rows of a table; a take-out puts about 40 into one.
-const ROWS_MAX: usize = 1 << 20;
+/// The longest table in bytes; a take-out puts about 40 pictures into one.
+const TABLE_MAX: usize = 4 << 20;
+/// Most cells of a row that are looked at.
+const CELLS_MAX: usize = 64;
 /// The longest name of a file, in characters.
 const NAME_MAX: usize = 1024;
 
@@ -70,18 +72,21 @@ pub fn album(content: &[u8]) -> Option<Vec<String>> {
 
 /// The names of the columns, each a [`words::plain`] word, and the rows below.
 fn table(content: &[u8]) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+    if content.len() > TABLE_MAX {
+        return None;
+    }
     let content = decode(content);
     // Memory can be read.
     let mut rows = Rows::new(Cursor::new(&*content)).ok()?;
     let mut next = || {
         let row = rows.next(b',').ok()??;
-        let cells = row.cells.into_iter().map(|cell| plain(&rows.text(cell).0, NAME_MAX));
+        let cells =
+            row.cells.into_iter().take(CELLS_MAX).map(|cell| plain(&rows.text(cell).0, NAME_MAX));
         Some(cells.collect::<Vec<_>>())
     };
     let names: Vec<String> = next()?.iter().map(|name| words::plain(name)).collect();
     let is_known = names.iter().any(|name| ALBUM.contains(&name.as_str()));
-    let rows = std::iter::from_fn(next).take(ROWS_MAX);
-    is_known.then(|| (names, rows.collect()))
+    is_known.then(|| (names, std::iter::from_fn(next).collect()))
 }
 
 /// What is neither UTF-8 nor UTF-16 is taken for GBK.

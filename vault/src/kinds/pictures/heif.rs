@@ -8,7 +8,7 @@ use super::exif::{self, Turned};
 use super::reach::Reach;
 use super::told::Told;
 use super::xmp;
-use crate::kinds::bytes::{number_big, tail};
+use crate::kinds::bytes::{number_big, start, tail};
 use crate::kinds::parts;
 
 /// The longest box `meta` in bytes; phones write some thousand.
@@ -32,17 +32,17 @@ pub(super) fn tell(reach: &mut Reach<'_>, place: &Range<u64>, told: &mut Told) -
             told.turn();
         }
     }
-    for item in meta.items() {
-        if item.name == *b"Exif" {
-            let bytes = meta.read(reach, item.id)?;
-            // How far behind this number the TIFF begins.
-            let skip = number_big(&bytes, 0, 4).and_then(|skip| usize::try_from(skip).ok());
-            let at = skip.unwrap_or(0).saturating_add(4);
-            let mut content = io::Cursor::new(tail(&bytes, at));
-            exif::tell(&mut Reach::new(&mut content)?, 0, Turned::Elsewhere, told)?;
-        } else if item.name == *b"mime" && item.is_xmp {
-            xmp::tell(&meta.read(reach, item.id)?, told);
-        }
+    let items = meta.items();
+    if let Some(item) = items.iter().find(|item| item.name == *b"Exif") {
+        let bytes = meta.read(reach, item.id)?;
+        // How far behind this number the TIFF begins.
+        let skip = number_big(&bytes, 0, 4).and_then(|skip| usize::try_from(skip).ok());
+        let at = skip.unwrap_or(0).saturating_add(4);
+        let mut content = io::Cursor::new(tail(&bytes, at));
+        exif::tell(&mut Reach::new(&mut content)?, 0, Turned::Elsewhere, told)?;
+    }
+    if let Some(item) = items.iter().find(|item| item.is_xmp) {
+        xmp::tell(&meta.read(reach, item.id)?, told);
     }
     Ok(())
 }
@@ -88,8 +88,10 @@ impl<'a> Meta<'a> {
                 }
             }
             Some(Place::Inner(pieces)) => {
-                let found = parts(first(self.0, b"idat"), &pieces).unwrap_or_default();
-                bytes = found.concat();
+                for part in parts(first(self.0, b"idat"), &pieces).unwrap_or_default() {
+                    let room = ITEM_MAX.saturating_sub(bytes.len());
+                    bytes.extend_from_slice(start(part, room));
+                }
             }
             None => {}
         }
@@ -195,7 +197,7 @@ impl Item {
         let name = *numbers.0.first_chunk()?;
         // Its own name, then what it is, both up to a zero.
         let mut texts = tail(numbers.0, 4).split(|byte| *byte == 0).skip(1);
-        let is_xmp = texts.next() == Some(b"application/rdf+xml");
+        let is_xmp = name == *b"mime" && texts.next() == Some(b"application/rdf+xml");
         Some(Self { id, name, is_xmp })
     }
 }

@@ -47,8 +47,12 @@ use crate::kinds::{
 
 /// How much of each end of the content tells it from others, in bytes.
 const END_SIZE: usize = PROBE_SIZE;
+/// How much of a file beside a picture is read, in bytes.
+const SIDECAR_MAX: usize = 2 << 20;
 /// The longest title of a recording, in characters.
 const TITLE_MAX: usize = 200;
+/// The first boxes of ISO media files, and of QuickTime's from before there was `ftyp`.
+const ISO: &[&[u8; 4]] = &[b"ftyp", b"moov", b"mdat", b"wide", b"pnot"];
 /// What the digests are of.
 const DOMAIN: &[u8] = b"icvault picture";
 
@@ -77,20 +81,28 @@ pub fn scan(
 }
 
 /// What a picture, a film, a recording or a file beside one says: `taken`, `camera` and so on.
-/// `record` is all of it, or its beginning, or its end, and what is not there is not told.
+/// `record` is all of it or its beginning; what is not there is not told.
 pub fn fields(record: &[u8]) -> Vec<Field> {
-    let mut said = Told::default();
-    if let Some(kind) = sidecar(record) {
-        sidecar::tell(kind, record, &mut said);
-        return said.fields();
-    }
-    let mut content = Cursor::new(record);
     // Memory can be read.
-    let found = Reach::new(&mut content).and_then(|mut reach| {
-        let head = reach.read(0, PROBE_SIZE)?;
-        told(&mut reach, &head)
-    });
-    found.ok().flatten().map_or(Vec::new(), |(_, told)| told.fields())
+    fields_of(&mut Cursor::new(record)).unwrap_or_default()
+}
+
+/// As [`fields()`], of content in which this seeks what it reads.
+///
+/// # Errors
+/// When `content` cannot be read.
+pub fn fields_of(content: &mut (impl Read + Seek)) -> io::Result<Vec<Field>> {
+    let mut reach = Reach::new(content)?;
+    let head = reach.read(0, PROBE_SIZE)?;
+    if let Some((_, told)) = told(&mut reach, &head)? {
+        return Ok(told.fields());
+    }
+    let bytes = reach.read(0, SIDECAR_MAX)?;
+    let mut told = Told::default();
+    if let Some(kind) = sidecar(&bytes) {
+        sidecar::tell(kind, &bytes, &mut told);
+    }
+    Ok(told.fields())
 }
 
 /// Whether a film has sound and no pictures: recordings come in the same form.
@@ -107,13 +119,10 @@ pub(super) fn is_sound(content: &mut dyn super::content::ReadSeek) -> io::Result
 fn told(reach: &mut Reach<'_>, head: &[u8]) -> io::Result<Option<(Kind, Told)>> {
     let kind = recognise(head, reach.length).kind;
     let mut told = Told::default();
-    let is_iso = head.get(4..8).is_some_and(|name| name != b"JXL " && name != b"jP  ")
-        && !head.starts_with(b"RIFF");
+    let is_iso = head.get(4..8).is_some_and(|name| ISO.iter().any(|known| name == *known));
     match kind {
-        Kind::Photo if head.get(4..8) == Some(b"ftyp") => film::tell(reach, &mut told)?,
+        Kind::Photo | Kind::Video | Kind::Sound if is_iso => film::tell(reach, &mut told)?,
         Kind::Photo => still::tell(reach, head, &mut told)?,
-        Kind::Video if is_iso => film::tell(reach, &mut told)?,
-        Kind::Sound if head.get(4..8) == Some(b"ftyp") => film::tell(reach, &mut told)?,
         Kind::Sound => sound::tell(reach, head, &mut told)?,
         Kind::Video => {}
         _ => return Ok(None),
@@ -143,6 +152,7 @@ fn record(kind: Kind, told: &Told, reach: &Reach<'_>, identity: Identity) -> Rec
         if kind == Kind::Sound { plain(told.text(Text::Title), TITLE_MAX) } else { String::new() };
     let link = told.text(Text::Link);
     let date = told.taken().map(|moment| moment.seconds);
+    let whole = 0..reach.length;
     let mut warnings = Vec::new();
     if reach.is_cut {
         warnings.push(CUT_OFF);
@@ -161,7 +171,7 @@ fn record(kind: Kind, told: &Told, reach: &Reach<'_>, identity: Identity) -> Rec
         warnings,
         is_closed: false,
         link: (!link.is_empty()).then(|| link.as_bytes().to_vec()),
-        locator: Locator::Bytes(vec![0..reach.length]),
+        locator: Locator::Bytes(Vec::from([whole])),
     }
 }
 

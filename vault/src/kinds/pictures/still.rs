@@ -11,6 +11,8 @@ use crate::kinds::bytes::{number_big, number_little, tail};
 
 /// Most segments or chunks of a picture that are looked at.
 const PIECES_MAX: usize = 4096;
+/// Most packets of what programs described in one JPEG.
+const PACKETS_MAX: usize = 16;
 /// The longest chunk that is read, in bytes.
 const CHUNK_MAX: usize = 1 << 20;
 
@@ -65,8 +67,8 @@ fn jpeg(reach: &mut Reach<'_>, told: &mut Told) -> io::Result<()> {
             0xE1 | 0xED => {
                 let content = reach.whole(&range, CHUNK_MAX)?;
                 if content.starts_with(EXIF) {
-                    camera = camera.or(Some(range.start + EXIF.len() as u64));
-                } else {
+                    camera = camera.or(Some(range.start.saturating_add(EXIF.len() as u64)));
+                } else if described.len() < PACKETS_MAX {
                     described.push(content);
                 }
             }

@@ -232,8 +232,8 @@ pub(super) fn plain(text: &str, most: usize) -> String {
 fn duration(thousandths: u64) -> String {
     let seconds = thousandths / 1000;
     match seconds {
-        ..10 => format!("{seconds}.{} s", thousandths / 100 % 10),
-        ..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        0..10 => format!("{seconds}.{} s", thousandths / 100 % 10),
+        10..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
         _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
     }
 }
