@@ -7,8 +7,8 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::{
-    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, health, history,
-    logins, messages, notes,
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, documents, health,
+    history, logins, messages, notes,
 };
 
 /// A format with records.
@@ -32,11 +32,13 @@ pub enum Format {
     Notes,
     /// Measurements of a body: Health's XML.
     Health,
+    /// Documents, each a file: iWork, Office Open XML, PDF and others.
+    Documents,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -46,6 +48,7 @@ impl Format {
         Self::History,
         Self::Notes,
         Self::Health,
+        Self::Documents,
     ];
 
     /// Its name in a vault (spec 11).
@@ -60,6 +63,7 @@ impl Format {
             Self::History => "history",
             Self::Notes => "notes",
             Self::Health => "health",
+            Self::Documents => "documents",
         }
     }
 
@@ -80,7 +84,8 @@ impl Format {
             Kind::History => Some(Self::History),
             Kind::Note => Some(Self::Notes),
             Kind::Health => Some(Self::Health),
-            Kind::Photo | Kind::Video | Kind::Document | Kind::File => None,
+            Kind::Document => Some(Self::Documents),
+            Kind::Photo | Kind::Video | Kind::File => None,
         }
     }
 
@@ -104,6 +109,7 @@ impl Format {
             Self::History => history::scan(content, each),
             Self::Notes => notes::scan(content, each),
             Self::Health => health::scan(content, each),
+            Self::Documents => documents::scan(content, each),
         }
     }
 
@@ -124,7 +130,8 @@ impl Format {
             | Self::Calendars
             | Self::Bookmarks
             | Self::History
-            | Self::Notes => None,
+            | Self::Notes
+            | Self::Documents => None,
         }
     }
 
@@ -140,6 +147,7 @@ impl Format {
             Self::History => history::fields(record),
             Self::Notes => notes::fields(record),
             Self::Health => health::fields(record),
+            Self::Documents => documents::fields(record),
         }
     }
 
@@ -157,7 +165,7 @@ impl Format {
             Self::Calendars => Some(calendars::write(frame, records)),
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
-            Self::Notes => alone(records),
+            Self::Notes | Self::Documents => alone(records),
             Self::Health => Some(health::write(records)),
         }
     }
