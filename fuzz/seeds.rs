@@ -135,6 +135,9 @@ fn main() -> io::Result<()> {
     put(21, "markdown", &[MARKDOWN])?;
     put(21, "html", &[NOTE_HTML])?;
     put(21, "details", &[NOTE_DETAILS])?;
+    put(22, "health", &[HEALTH])?;
+    put(23, "pdf", &[PDF])?;
+    put(23, "zip", &[ZIP])?;
     put(15, "jpeg", &[JPEG])?;
     put(15, "film", &[FILM])?;
     put(15, "heic", &[HEIC])?;
@@ -221,6 +224,18 @@ const NOTE_HTML: &[u8] =
 
 const NOTE_DETAILS: &[u8] = b"Title, Created On, Modified On, Pinned, Deleted\n\
     \"A, b\",06-01-2026 08:00:00,06-30-2026 21:14:09,no,yes\n";
+
+/// A declaration with quotes that do not match, entries of three types, elements in one of them.
+const HEALTH: &[u8] = b"<?xml version=\"1.0\"?>\n<!DOCTYPE HealthData [ <!-- don't ]> --> \
+    <!ENTITY a \"&a;\">\n]>\n<HealthData locale=\"en\">\n <ExportDate value=\"x\"/>\n \
+    <Record type=\"HKQuantityTypeIdentifierHeartRate\" sourceName=\"a&#160;b\" device=\"c\" \
+    startDate=\"2026-09-13 08:00:00 +0200\" endDate='2026-09-13 08:00:00 +0200' value=\"62\">\n  \
+    <MetadataEntry key=\"d\" value=\"1\"/>\n </Record>\n \
+    <Workout workoutActivityType=\"HKWorkoutActivityTypeRunning\"><e/></Workout>\n \
+    <ActivitySummary dateComponents=\"2026-09-13\"/>\n</HealthData>\n";
+
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<</Title (a\\(b\\)\\344) /Author <FEFF0041> \
+    /ModDate (D:20260701100013+02'00')>>\nendobj\ntrailer <</Info 1 0 R>>\n";
 
 /// One empty member that is stored.
 const ZIP: &[u8] = b"PK\x03\x04\x0A\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a\

@@ -30,7 +30,7 @@ const DECODERS: [fn(&[u8]); 16] = [
 
 /// More of them, from this number on.
 const FORMATS_START: usize = 20;
-const FORMATS: [fn(&[u8]); 2] = [browser, note];
+const FORMATS: [fn(&[u8]); 4] = [browser, note, health, document];
 
 fuzz_target!(|data: &[u8]| {
     if let Some((&first, rest)) = data.split_first() {
@@ -358,6 +358,26 @@ fn note(data: &[u8]) {
     drop(kinds::notes::details(data));
     let told = Told::of(kinds::Format::Notes, data);
     drop(kinds::Format::Notes.fields(&[], data));
+    assert!(told.records.iter().all(|record| record == data));
+}
+
+/// Each type of entries that is told of comes out of the file.
+fn health(data: &[u8]) {
+    let format = kinds::Format::Health;
+    let mut each = |record: kinds::Record| {
+        let Locator::Derived(how) = &record.locator else { panic!("no bytes of its own") };
+        let file = format.derive(data, how, None).expect("it has an entry at least");
+        drop(format.fields(&[], &file));
+        drop(format.write(&[], &[&file, &file]));
+        Ok(())
+    };
+    format.scan(&mut Cursor::new(data), &mut each).expect("memory can be read");
+}
+
+/// A document is the whole of its file.
+fn document(data: &[u8]) {
+    let told = Told::of(kinds::Format::Documents, data);
+    drop(kinds::Format::Documents.fields(&[], data));
     assert!(told.records.iter().all(|record| record == data));
 }
 

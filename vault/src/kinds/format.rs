@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::bytes::start;
 use super::{
-    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, health, history,
-    logins, messages, notes, pictures,
+    Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, documents, health,
+    history, logins, messages, notes, pictures,
 };
 
 const MARK_UTF_8: &[u8] = b"\xEF\xBB\xBF";
@@ -39,11 +39,13 @@ pub enum Format {
     Notes,
     /// Measurements of a body: Health's XML.
     Health,
+    /// Documents, each a file: iWork, Office Open XML, PDF and others.
+    Documents,
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -54,6 +56,7 @@ impl Format {
         Self::History,
         Self::Notes,
         Self::Health,
+        Self::Documents,
     ];
 
     /// Its name in a vault (spec 11).
@@ -69,6 +72,7 @@ impl Format {
             Self::History => "history",
             Self::Notes => "notes",
             Self::Health => "health",
+            Self::Documents => "documents",
         }
     }
 
@@ -90,7 +94,8 @@ impl Format {
             Kind::History => Some(Self::History),
             Kind::Note => Some(Self::Notes),
             Kind::Health => Some(Self::Health),
-            Kind::Document | Kind::File => None,
+            Kind::Document => Some(Self::Documents),
+            Kind::File => None,
         }
     }
 
@@ -115,6 +120,7 @@ impl Format {
             Self::History => history::scan(content, each),
             Self::Notes => notes::scan(content, each),
             Self::Health => health::scan(content, each),
+            Self::Documents => documents::scan(content, each),
         }
     }
 
@@ -142,7 +148,7 @@ impl Format {
 
     /// Whether a record is a whole file of its own, so that several are several files.
     pub const fn is_file(self) -> bool {
-        matches!(self, Self::Pictures | Self::Notes)
+        matches!(self, Self::Pictures | Self::Notes | Self::Documents)
     }
 
     /// The bytes of a record at [`Locator::Derived`](super::Locator), from whole content that
@@ -163,7 +169,8 @@ impl Format {
             | Self::Pictures
             | Self::Bookmarks
             | Self::History
-            | Self::Notes => None,
+            | Self::Notes
+            | Self::Documents => None,
         }
     }
 
@@ -180,6 +187,7 @@ impl Format {
             Self::History => history::fields(record),
             Self::Notes => notes::fields(record),
             Self::Health => health::fields(record),
+            Self::Documents => documents::fields(record),
         }
     }
 
@@ -197,7 +205,7 @@ impl Format {
             Self::Calendars => Some(calendars::write(frame, records)),
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
-            Self::Pictures | Self::Notes => alone(records),
+            Self::Pictures | Self::Notes | Self::Documents => alone(records),
             Self::Health => Some(health::write(records)),
         }
     }

@@ -23,6 +23,7 @@ mod csv;
 mod database;
 mod dates;
 mod der;
+pub mod documents;
 mod format;
 pub mod health;
 pub mod history;

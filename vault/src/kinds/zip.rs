@@ -16,6 +16,7 @@ use flate2::read::DeflateDecoder;
 
 use super::bytes::{number_little, start, tail};
 use super::content::{Blocked, Content, Result, holding};
+use super::dates;
 
 /// The end record without its comment.
 const END_SIZE: usize = 22;
@@ -71,6 +72,39 @@ pub(super) fn each(content: &mut Content<'_>, look: &mut Look<'_>) -> Result<()>
         }
         Ok(())
     })
+}
+
+/// When the member was changed that was changed last, in seconds since 1970; the directory names no
+/// zone, and this takes it for UTC.
+pub(super) fn newest(content: &mut Content<'_>) -> Result<Option<i64>> {
+    let end = End::find(content)?;
+    let budget = content.budget();
+    holding(budget, end.directory_size, || {
+        let size = usize::try_from(end.directory_size).map_err(|_| Blocked(DAMAGED))?;
+        let mut directory = Vec::new();
+        content.section(end.directory, end.directory_size, |mut content| {
+            Ok(content.fill(&mut directory, size)?)
+        })?;
+        let mut newest = None;
+        let mut rest = directory.as_slice();
+        while !rest.is_empty() {
+            newest = newest.max(moment(rest));
+            (_, rest) = Member::decode(rest).ok_or(Blocked(DAMAGED))?;
+        }
+        Ok(newest)
+    })
+}
+
+/// The date of a record of the directory, in the bits that DOS had for it.
+fn moment(record: &[u8]) -> Option<i64> {
+    let (time, date) = (number_little(record, 12, 2)?, number_little(record, 14, 2)?);
+    let bits = |number: u64, from: u64, count: u64| {
+        i64::try_from(number >> from & ((1 << count) - 1)).ok()
+    };
+    let (year, month, day) = (1980 + bits(date, 9, 7)?, bits(date, 5, 4)?, bits(date, 0, 5)?);
+    let (hour, minute, second) = (bits(time, 11, 5)?, bits(time, 5, 6)?, 2 * bits(time, 0, 5)?);
+    let is_date = (1..=12).contains(&month) && day > 0 && hour < 24 && minute < 60 && second < 60;
+    is_date.then(|| dates::days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 /// Where the directory is, and what it should hold.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::Range;
 
+use memchr::memchr;
 use sha2::{Digest as _, Sha256};
 
 use super::tags::{Sort, Tag, Tags};
@@ -156,6 +157,7 @@ pub(super) struct Entries {
     /// What one element says, put together here.
     said: Vec<u8>,
     order: Vec<(usize, usize)>,
+    ordered: Vec<u8>,
 }
 
 impl Entries {
@@ -283,14 +285,12 @@ impl Entries {
     fn digest(&mut self, tag: &Tag<'_>) -> [u8; 32] {
         self.said.clear();
         self.order.clear();
-        push(&mut self.said, tag.name);
-        let mut digest = Sha256::new();
         for (name, value) in tag.attributes().filter(|(name, _)| *name != b"device") {
             let from = self.said.len();
             push(&mut self.said, name);
             match date(value) {
                 Some(date) if name.ends_with(b"ate") => push(&mut self.said, &date.to_le_bytes()),
-                _ if memchr::memchr(b'&', value).is_some() => {
+                _ if memchr(b'&', value).is_some() => {
                     push(&mut self.said, html::decoded(value).as_bytes());
                 }
                 _ => push(&mut self.said, value),
@@ -298,19 +298,20 @@ impl Entries {
             self.order.push((from, self.said.len()));
         }
         let said = |(from, end): (usize, usize)| self.said.get(from..end).unwrap_or_default();
-        let first = self.order.first().map_or(self.said.len(), |(from, _)| *from);
-        digest.update(said((0, first)));
         self.order.sort_unstable_by(|one, other| said(*one).cmp(said(*other)));
+        self.ordered.clear();
+        push(&mut self.ordered, tag.name);
         for place in &self.order {
-            digest.update(said(*place));
+            self.ordered.extend_from_slice(said(*place));
         }
-        digest.finalize().into()
+        Sha256::digest(&self.ordered).into()
     }
 }
 
-/// Appends bytes behind their length.
+/// Appends bytes behind their length, which is that of a part of a tag.
 fn push(said: &mut Vec<u8>, bytes: &[u8]) {
-    said.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    said.extend_from_slice(&length.to_le_bytes());
     said.extend_from_slice(bytes);
 }
 

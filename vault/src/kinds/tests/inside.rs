@@ -21,7 +21,7 @@ const SEALED: Recognised = Recognised { sealed: true, ..DENSE };
 
 /// A zip being written, with a way to get each number wrong.
 #[derive(Clone, Default)]
-struct Zip {
+pub(in crate::kinds) struct Zip {
     bytes: Vec<u8>,
     records: Vec<Vec<u8>>,
     zip64: bool,
@@ -52,7 +52,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Zip {
-    fn of(members: &[(&str, &[u8])]) -> Vec<u8> {
+    pub(in crate::kinds) fn of(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut zip = Self::default();
         for (at, (name, content)) in members.iter().enumerate() {
             zip.put(name.as_bytes(), content, [STREAMED, STORED, DEFLATED][at % 3]);

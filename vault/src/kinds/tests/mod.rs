@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::kinds::{Kind, PROBE_SIZE, Recognised, examine, recognise};
 
-mod inside;
+pub(super) mod inside;
 pub(super) mod records;
 mod sample;
 
