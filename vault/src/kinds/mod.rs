@@ -8,6 +8,8 @@
 //!
 //! [`Format`] goes on from there to the records in a file, one by one.
 
+#[cfg(feature = "sqlite")]
+pub mod address_book;
 mod archive;
 mod armour;
 mod bundle;
@@ -45,9 +47,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use archive::Container;
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
-pub use format::{Format, parts};
+pub use format::{Format, Whole, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
-pub use sheet::{CONTENT_MAX, Sheet, Sheets, Taken, has_records, sheets, take};
+pub use sheet::{CONTENT_MAX, Kept, Sheet, Sheets, Taken, has_records, sheets, take};
 
 /// How many leading bytes of an item [`examine`] wants.
 pub const PROBE_SIZE: usize = 65_536;

@@ -11,7 +11,7 @@ use crate::chain::Trees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
-use crate::kinds::{self, Field, Format, Identity, Kind};
+use crate::kinds::{self, Field, Format, Identity, Kept, Kind};
 use crate::tree::{self, Lookup, Range};
 use crate::wire::Malformed;
 
@@ -210,7 +210,14 @@ impl<'v> RecordReader<'v> {
                 let content = part(chunks, &item, &(0..item.facts.length))?;
                 let password = passwords::read(chunks, &item)?;
                 let password = password.as_ref().map(|password| password.as_str());
-                let taken = kinds::take(format, &content, how, password).ok_or_else(|| {
+                let taken = kinds::take(
+                    format,
+                    content.as_slice().into(),
+                    how,
+                    password,
+                    &mut Kept::default(),
+                )
+                .ok_or_else(|| {
                     Error::new(ErrorKind::Damaged, "the record is not in its file:")
                         .on(place.file.to_string())
                         .hint("icvault cat gives the bytes of the file")

@@ -236,7 +236,7 @@ impl<'a> Source<'a> {
             && kinds::certificates::is_store(content);
         let password = if is_store { self.passwords.of_store(&entry.path, content) } else { None };
         let password_text = password.as_ref().map(|password| password.as_str());
-        Ok(Some((kinds::sheets(recognised, content, password_text), password)))
+        Ok(Some((kinds::sheets(recognised, content.into(), password_text), password)))
     }
 
     fn buffer(&self) -> Vec<u8> {

@@ -142,27 +142,13 @@ impl Database {
             return Err(DAMAGED);
         }
         let sql = format!("SELECT rowid{} FROM main.\"{table}\" NOT INDEXED", wanted.concat());
-        let rows = self.select(&sql, columns.len(), []).map_err(|_| DAMAGED)?;
+        let rows = self.select(&sql, columns.len()).map_err(|_| DAMAGED)?;
         if rows.len() > ROWS_MAX { Err(TOO_MANY) } else { Ok(rows) }
     }
 
-    /// The row of that number.
-    pub(in crate::kinds) fn row(&self, table: &str, column: &str, number: i64) -> Option<Row> {
-        let columns = self.tables.get(table)?;
-        columns.iter().find(|known| *known == column)?;
-        let sql = format!("SELECT rowid,\"{column}\" FROM main.\"{table}\" WHERE rowid=?1");
-        let (_, row) = self.select(&sql, 1, [number]).ok()?.pop()?;
-        Some(row)
-    }
-
-    fn select(
-        &self,
-        sql: &str,
-        count: usize,
-        params: impl rusqlite::Params,
-    ) -> rusqlite::Result<Vec<(i64, Row)>> {
+    fn select(&self, sql: &str, count: usize) -> rusqlite::Result<Vec<(i64, Row)>> {
         let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query(params)?;
+        let mut rows = statement.query([])?;
         let (mut found, mut size) = (Vec::new(), 0_usize);
         while let Some(row) = rows.next()?
             && found.len() <= ROWS_MAX
@@ -293,11 +279,11 @@ impl Row {
         seconds?.checked_add(FROM_2001)
     }
 
-    /// The bytes in a column.
-    pub(in crate::kinds) fn bytes(&self, at: usize) -> &[u8] {
-        match self.0.get(at) {
-            Some(Value::Bytes(bytes)) => bytes,
-            _ => &[],
+    /// Takes the bytes out of a column.
+    pub(in crate::kinds) fn take_bytes(&mut self, at: usize) -> Vec<u8> {
+        match self.0.get_mut(at) {
+            Some(Value::Bytes(bytes)) => std::mem::take(bytes),
+            _ => Vec::new(),
         }
     }
 }
