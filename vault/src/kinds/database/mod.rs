@@ -5,7 +5,7 @@
 
 #[cfg(feature = "sqlite")]
 mod opened;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
 mod tests;
 #[cfg(feature = "sqlite")]
 mod wal;

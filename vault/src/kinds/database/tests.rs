@@ -1,5 +1,6 @@
 //! Databases that SQLite wrote, with logs as it leaves them, and databases that somebody made to
 //! harm whoever opens them.
+#![cfg(feature = "sqlite")]
 
 use std::fs;
 use std::path::Path;
