@@ -271,8 +271,9 @@ fn kind(data: &[u8]) {
     let examined = kinds::examine(data, data.len() as u64, &mut Cursor::new(data));
     let examined = examined.expect("memory can be read");
     assert!(examined.sealed || examined.doubt.is_none(), "what is in doubt is sealed");
-    for sheet in kinds::sheets(&examined, data, Some("password")).sheets {
+    for sheet in kinds::sheets(&examined, data.into(), Some("password")).sheets {
         let frame = kinds::parts(data, &sheet.frame).expect("a frame is in its file");
+        let mut kept = kinds::Kept::default();
         for record in &sheet.records {
             match &record.locator {
                 Locator::Bytes(ranges) => {
@@ -282,7 +283,7 @@ fn kind(data: &[u8]) {
                     drop(sheet.format.write(&frame, &[&bytes, &bytes]));
                 }
                 Locator::Derived(how) => {
-                    let taken = kinds::take(sheet.format, data, how, Some("password"));
+                    let taken = kinds::take(sheet.format, data.into(), how, Some("password"), &mut kept);
                     // A second signed profile behind the first is told of and not found again.
                     let Some(taken) = taken else { continue };
                     let frame: Vec<&[u8]> =

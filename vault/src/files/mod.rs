@@ -8,6 +8,7 @@
 mod appledouble;
 mod folders;
 mod globs;
+pub mod live;
 mod names;
 mod placeholder;
 mod preview;

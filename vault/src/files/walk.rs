@@ -4,9 +4,11 @@
 //! cannot be read is told as an item of its own and the walk goes on.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
@@ -222,6 +224,22 @@ impl Walk {
         for root in self.roots.iter().filter(|root| root.is_folder && root.prefix.is_none()) {
             drop(fs::remove_dir(&root.place));
         }
+    }
+
+    /// Where in the file system an item is, for what can be opened by its path only.
+    pub fn place_of(&self, path: &ItemPath) -> Option<PathBuf> {
+        self.roots.iter().find_map(|root| {
+            let below = match &root.prefix {
+                None => path.key(),
+                Some(prefix) if prefix == path => b"",
+                Some(prefix) if path.is_below(prefix) => {
+                    path.key().get(prefix.key().len() + 1..)?
+                }
+                Some(_) => return None,
+            };
+            let names = below.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+            Some(names.fold(root.place.clone(), |place, name| place.join(OsStr::from_bytes(name))))
+        })
     }
 
     /// Goes through the whole source once, from its beginning, and counts.

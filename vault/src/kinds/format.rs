@@ -2,11 +2,13 @@
 //! of them into a file.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Seek};
+use std::io::{self, Cursor, Read, Seek};
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sqlite")]
+use super::address_book::AddressBook;
 use super::bytes::start;
 use super::{
     Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, documents, health,
@@ -41,11 +43,28 @@ pub enum Format {
     Health,
     /// Documents, each a file: iWork, Office Open XML, PDF and others.
     Documents,
+    /// People: a database of Contacts. A record taken out of it is a vCard.
+    AddressBook,
+}
+
+/// All that there is of a file.
+#[derive(Clone, Copy)]
+pub struct Whole<'a> {
+    /// Its bytes.
+    pub content: &'a [u8],
+    /// If it is a database, the bytes of the write-ahead log that lies beside it, if one does.
+    pub log: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a [u8]> for Whole<'a> {
+    fn from(content: &'a [u8]) -> Self {
+        Self { content, log: None }
+    }
 }
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -57,6 +76,7 @@ impl Format {
         Self::Notes,
         Self::Health,
         Self::Documents,
+        Self::AddressBook,
     ];
 
     /// Its name in a vault (spec 11).
@@ -73,6 +93,7 @@ impl Format {
             Self::Notes => "notes",
             Self::Health => "health",
             Self::Documents => "documents",
+            Self::AddressBook => "address book",
         }
     }
 
@@ -81,7 +102,8 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
-    /// The format that content of a kind has, or none.
+    /// The format that content of a kind has, or none. People are also kept in databases, which are
+    /// an [`Self::AddressBook`].
     pub const fn of(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
@@ -121,6 +143,27 @@ impl Format {
             Self::Notes => notes::scan(content, each),
             Self::Health => health::scan(content, each),
             Self::Documents => documents::scan(content, each),
+            Self::AddressBook => {
+                let mut bytes = Zeroizing::new(Vec::new());
+                content.rewind()?;
+                content.read_to_end(&mut bytes)?;
+                scan_book(Whole::from(bytes.as_slice()), each)
+            }
+        }
+    }
+
+    /// As [`Self::scan`], of all that there is of a file.
+    ///
+    /// # Errors
+    /// What `each` answers.
+    pub fn scan_whole(
+        self,
+        whole: Whole<'_>,
+        each: &mut dyn FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<Scanned> {
+        match self {
+            Self::AddressBook => scan_book(whole, each),
+            _ => self.scan(&mut Cursor::new(whole.content), each),
         }
     }
 
@@ -155,13 +198,13 @@ impl Format {
     /// `password` may be needed to open; none if there is no such record.
     pub fn derive(
         self,
-        content: &[u8],
+        whole: Whole<'_>,
         how: &[u8],
         password: Option<&str>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Certificates => certificates::extract(content, how, password),
-            Self::Health => health::extract(content, how),
+            Self::Certificates => certificates::extract(whole.content, how, password),
+            Self::Health => health::extract(whole.content, how),
             Self::Logins
             | Self::Messages
             | Self::Contacts
@@ -171,6 +214,7 @@ impl Format {
             | Self::History
             | Self::Notes
             | Self::Documents => None,
+            Self::AddressBook => derive_from_book(whole, how),
         }
     }
 
@@ -180,7 +224,7 @@ impl Format {
             Self::Logins => logins::fields(frame, record),
             Self::Certificates => certificates::fields(record),
             Self::Messages => messages::fields(record),
-            Self::Contacts => contacts::fields(record),
+            Self::Contacts | Self::AddressBook => contacts::fields(record),
             Self::Calendars => calendars::fields(frame, record),
             Self::Pictures => pictures::fields(record),
             Self::Bookmarks => bookmarks::fields(record),
@@ -201,7 +245,7 @@ impl Format {
                 [only] => Zeroizing::new(only.to_vec()),
                 several => messages::write(several),
             }),
-            Self::Contacts => Some(contacts::write(frame, records)),
+            Self::Contacts | Self::AddressBook => Some(contacts::write(frame, records)),
             Self::Calendars => Some(calendars::write(frame, records)),
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
@@ -252,6 +296,32 @@ fn alone(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
         [only] => Some(Zeroizing::new(only.to_vec())),
         _ => None,
     }
+}
+
+#[cfg(feature = "sqlite")]
+fn scan_book(
+    whole: Whole<'_>,
+    each: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> io::Result<Scanned> {
+    match AddressBook::new(whole.content, whole.log) {
+        Ok(book) => book.scan(each),
+        Err(reason) => Ok(Scanned::nothing(reason)),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn derive_from_book(whole: Whole<'_>, how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    AddressBook::new(whole.content, whole.log).ok()?.derive(how)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn scan_book(_: Whole<'_>, _: &mut dyn FnMut(Record) -> io::Result<()>) -> io::Result<Scanned> {
+    Ok(Scanned::nothing("a database, which this build does not open"))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn derive_from_book(_: Whole<'_>, _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    None
 }
 
 /// The parts of `content` at these ranges; none where one is not in it.

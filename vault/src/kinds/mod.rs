@@ -9,6 +9,8 @@
 //! [`Format`] goes on from there to the records in a file, one by one.
 
 mod address;
+#[cfg(feature = "sqlite")]
+pub mod address_book;
 mod archive;
 mod armour;
 mod beside;
@@ -57,11 +59,11 @@ use archive::Container;
 pub use beside::{BESIDE_MAX, Beside, beside};
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
-pub use format::{Format, Framed, parts};
+pub use format::{Format, Framed, Whole, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 pub use sheet::{
-    CONTENT_MAX, Sheet, Sheets, Taken, has_records, scan_stream, sheets, streams, take,
-    take_streamed,
+    CONTENT_MAX, Kept, Sheet, Sheets, Taken, has_log, has_records, scan_stream, sheets, streams,
+    take, take_streamed,
 };
 
 /// How many leading bytes of an item [`examine`] wants.

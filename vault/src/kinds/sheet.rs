@@ -1,5 +1,6 @@
 //! The records of a whole file, those in the zips in it too, and one of them taken out again.
 
+use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
 use std::ops::{ControlFlow, Range};
 
@@ -7,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sqlite")]
+use super::address_book::AddressBook;
 use super::archive::{self, Container};
 use super::content::{Blocked, Budget, Content, TOO_MUCH};
 use super::{
-    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, Scanned, certificates, database, health,
-    parts, zip,
+    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, Scanned, Whole, certificates, database,
+    health, parts, zip,
 };
 use crate::wire;
 
@@ -23,7 +26,16 @@ const DEPTH_MAX: usize = 4;
 /// The longest encoding of where a record is.
 const HOW_MAX: usize = 65_536;
 
+/// What a database's name goes on with in the name of its write-ahead log.
+const LOG_END: &[u8] = b"-wal";
+/// How many logs of databases in one zip are read.
+const LOGS_MAX: u32 = 64;
+
 const TOO_LONG: &str = "longer than 64 MiB, not looked through";
+const TOO_MANY_LOGS: &str = "more databases with logs than are read";
+/// No sample of one was ever seen, and its form changed.
+const CALENDAR_DATABASE: &str =
+    "a calendar database, not looked through: File > Export in Calendar writes an .ics file";
 
 /// The records of one file, or of one member of a zip.
 pub struct Sheet {
@@ -55,10 +67,18 @@ pub struct Taken {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
+/// What was unpacked or opened to take one record, kept for the next of the same file.
+#[derive(Default)]
+pub struct Kept {
+    /// The way to what is open, and it.
+    #[cfg(feature = "sqlite")]
+    book: Option<(Vec<u32>, AddressBook)>,
+}
+
 /// Whether a file that begins with `head` is looked through for records. A picture or a film is not:
 /// it is one itself, and [`pictures::scan`](super::pictures::scan()) tells it without all of it.
 pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
-    in_file(found, head).is_some() || is_zip(found, head)
+    in_file(found, head).is_some() || is_zip(found, head) || is_calendar_database(found, head)
 }
 
 /// The format of a file that begins with `head` whose records show while it is read.
@@ -103,11 +123,12 @@ pub fn take_streamed(
 }
 
 /// The records of a file that [`has_records`]. `password` opens the PKCS#12 store that it is.
-pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> Sheets {
+pub fn sheets(found: &Recognised, whole: Whole<'_>, password: Option<&str>) -> Sheets {
+    let content = whole.content;
     let mut sheets = Sheets::default();
     match in_file(found, content) {
         Some(format) => {
-            if let Some(mut sheet) = scan(format, content, password, &mut sheets.notes) {
+            if let Some(mut sheet) = scan(format, whole, password, &mut sheets.notes) {
                 for record in &mut sheet.records {
                     if let Locator::Derived(how) = &mut record.locator {
                         *how = How::derived(&[], how).encode();
@@ -124,25 +145,53 @@ pub fn sheets(found: &Recognised, content: &[u8], password: Option<&str>) -> She
                 sheets.notes.push(TOO_MUCH);
             }
         }
+        None if is_calendar_database(found, content) => sheets.notes.push(CALENDAR_DATABASE),
         None => {}
     }
     sheets
 }
 
-/// Takes a record out of the whole file that has it; none if it has none there.
-pub fn take(format: Format, content: &[u8], how: &[u8], password: Option<&str>) -> Option<Taken> {
+/// Takes a record out of the whole file that has it; none if it has none there. `kept` is of the
+/// same file, or new.
+pub fn take(
+    format: Format,
+    whole: Whole<'_>,
+    how: &[u8],
+    password: Option<&str>,
+    kept: &mut Kept,
+) -> Option<Taken> {
     let how: How = wire::decode(how, HOW_MAX).ok()?;
+    if let (Format::AddressBook, Some(derived)) = (format, &how.derived)
+        && let Some(bytes) = kept.derive(&how.members, derived)
+    {
+        return Some(Taken { frame: Vec::new(), bytes });
+    }
     let unpacked = match how.members.is_empty() {
         true => None,
-        false => Some(member(content, &how.members)?),
+        false => Some(member(whole.content, &how.members)?),
     };
-    let content = unpacked.as_ref().map_or(content, |bytes| bytes.as_slice());
+    let log = match how.log {
+        Some(number) => Some(sibling(whole.content, &how.members, number)?),
+        None => None,
+    };
+    let whole = Whole {
+        content: unpacked.as_ref().map_or(whole.content, |bytes| bytes.as_slice()),
+        log: match how.members.is_empty() {
+            true => whole.log,
+            false => log.as_ref().map(|bytes| bytes.as_slice()),
+        },
+    };
+    let content = whole.content;
     let ranges = |pairs: &[(u64, u64)]| {
         let ranges: Vec<Range<u64>> = pairs.iter().map(|&(start, end)| start..end).collect();
         parts(content, &ranges).map(|parts| parts.into_iter().map(<[u8]>::to_vec).collect())
     };
     let bytes = match &how.derived {
-        Some(derived) => format.derive(content, derived, password)?,
+        Some(derived) if format == Format::AddressBook => {
+            kept.open(&how.members, whole);
+            kept.derive(&how.members, derived)?
+        }
+        Some(derived) => format.derive(whole, derived, password)?,
         None if how.bytes.is_empty() => return None,
         None => {
             let parts: Vec<Vec<u8>> = ranges(&how.bytes)?;
@@ -162,6 +211,9 @@ struct How {
     derived: Option<ByteBuf>,
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
     frame: Vec<(u64, u64)>,
+    /// The number of the write-ahead log that lies beside the last member.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    log: Option<u32>,
     /// The numbers of the members, in the order in which they lie in their zip.
     #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
     members: Vec<u32>,
@@ -170,11 +222,34 @@ struct How {
 impl How {
     fn derived(members: &[u32], how: &[u8]) -> Self {
         let derived = Some(ByteBuf::from(how));
-        Self { bytes: Vec::new(), derived, frame: Vec::new(), members: members.to_vec() }
+        let members = members.to_vec();
+        Self { bytes: Vec::new(), derived, frame: Vec::new(), log: None, members }
     }
 
     fn encode(&self) -> Vec<u8> {
         wire::encode(self)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Kept {
+    fn open(&mut self, way: &[u32], whole: Whole<'_>) {
+        let book = AddressBook::new(whole.content, whole.log).ok();
+        self.book = book.map(|book| (way.to_vec(), book));
+    }
+
+    fn derive(&self, way: &[u32], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (_, book) = self.book.as_ref().filter(|(known, _)| known == way)?;
+        book.derive(how)
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+impl Kept {
+    fn open(&mut self, _: &[u32], _: Whole<'_>) {}
+
+    fn derive(&self, _: &[u32], _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        None
     }
 }
 
@@ -183,17 +258,30 @@ impl How {
 struct Way {
     numbers: Vec<u32>,
     names: Vec<String>,
+    /// The number of the log beside the member.
+    log: Option<u32>,
 }
 
 /// The format that content is in. People, events, messages and visits are also kept in databases and
 /// in archives, which are of their kind and of another form.
 fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
     let is_text = archive::container(head).is_none() && database::recognise(head).is_none();
-    let is_of_form = match found.kind {
-        Kind::Contact | Kind::Event | Kind::Mail | Kind::Bookmark | Kind::History => is_text,
-        _ => true,
-    };
-    Format::of(found.kind).filter(|_| is_of_form)
+    match found.kind {
+        Kind::Contact if database::is_database(head) => Some(Format::AddressBook),
+        Kind::Contact | Kind::Event | Kind::Mail | Kind::Bookmark | Kind::History if !is_text => {
+            None
+        }
+        kind => Format::of(kind),
+    }
+}
+
+/// Whether a file that begins with `head` is a database of which [`sheets`] wants the log.
+pub fn has_log(found: &Recognised, head: &[u8]) -> bool {
+    in_file(found, head) == Some(Format::AddressBook)
+}
+
+fn is_calendar_database(found: &Recognised, head: &[u8]) -> bool {
+    found.kind == Kind::Event && database::is_database(head)
 }
 
 /// The format of the records in content that is a whole file.
@@ -209,19 +297,19 @@ fn is_zip(found: &Recognised, head: &[u8]) -> bool {
 
 fn scan(
     format: Format,
-    content: &[u8],
+    whole: Whole<'_>,
     password: Option<&str>,
     notes: &mut Vec<&'static str>,
 ) -> Option<Sheet> {
     let mut records = Vec::new();
-    let scanned = format.scan(&mut Cursor::new(content), &mut |record| {
+    let scanned = format.scan_whole(whole, &mut |record| {
         records.push(record);
         Ok(())
     });
     // Memory can be read.
     let scanned = scanned.ok()?;
     if let (Format::Certificates, Some(password)) = (format, password) {
-        certificates::scan_inside(content, password, &mut |record| records.push(record));
+        certificates::scan_inside(whole.content, password, &mut |record| records.push(record));
     }
     notes.extend(scanned.notes);
     let frame = scanned.frame;
@@ -235,12 +323,17 @@ fn members(
     way: &mut Way,
     sheets: &mut Sheets,
 ) -> Result<(), Blocked> {
-    each_member(content, budget, &mut |number, name, mut content| {
+    let zip = content;
+    let mut logs = Logs::default();
+    each_member(zip, budget, &mut |number, name, mut content| {
         let mut bytes = Zeroizing::new(Vec::new());
         content.fill(&mut bytes, PROBE_SIZE)?;
         let found = super::recognise(&bytes, content.length);
         let is_zip = is_zip(&found, &bytes) && way.numbers.len() + 1 < DEPTH_MAX;
         let format = format_of(&found, &bytes);
+        if is_calendar_database(&found, &bytes) {
+            sheets.notes.push(CALENDAR_DATABASE);
+        }
         if !is_zip && format.is_none() {
             return Ok(ControlFlow::Continue(()));
         }
@@ -251,7 +344,16 @@ fn members(
         way.numbers.push(number);
         way.names.push(String::from_utf8_lossy(name).into_owned());
         match format {
-            Some(format) => sheets.take_member(format, &bytes, way),
+            Some(format) => {
+                let log = match format {
+                    Format::AddressBook => logs.find(zip, name, budget, &mut sheets.notes)?,
+                    _ => None,
+                };
+                way.log = log.as_ref().map(|(number, _)| *number);
+                let log = log.as_ref().map(|(_, bytes)| bytes.as_slice());
+                sheets.take_member(format, Whole { content: &bytes, log }, way);
+                way.log = None;
+            }
             None => members(&bytes, budget, way, sheets)?,
         }
         way.numbers.pop();
@@ -262,16 +364,17 @@ fn members(
 
 impl Sheets {
     /// Takes the records of a member: to read one, the member is unpacked again.
-    fn take_member(&mut self, format: Format, content: &[u8], way: &Way) {
-        let Some(mut sheet) = scan(format, content, None, &mut self.notes) else { return };
+    fn take_member(&mut self, format: Format, whole: Whole<'_>, way: &Way) {
+        let Some(mut sheet) = scan(format, whole, None, &mut self.notes) else { return };
         let frame = pairs(&std::mem::take(&mut sheet.frame));
         for record in &mut sheet.records {
             let how = match &record.locator {
-                Locator::Derived(how) => How::derived(&way.numbers, how),
+                Locator::Derived(how) => How { log: way.log, ..How::derived(&way.numbers, how) },
                 Locator::Bytes(ranges) => How {
                     bytes: pairs(ranges),
                     derived: None,
                     frame: frame.clone(),
+                    log: None,
                     members: way.numbers.clone(),
                 },
             };
@@ -282,6 +385,48 @@ impl Sheets {
     }
 }
 
+/// The write-ahead logs among the members of a zip.
+#[derive(Default)]
+struct Logs {
+    /// Their numbers by the names of their databases, once somebody asked.
+    numbers: Option<BTreeMap<Vec<u8>, u32>>,
+    read: u32,
+}
+
+impl Logs {
+    /// The number and the bytes of the log that lies beside the member of that name.
+    fn find(
+        &mut self,
+        zip: &[u8],
+        name: &[u8],
+        budget: &Budget,
+        notes: &mut Vec<&'static str>,
+    ) -> Result<Option<(u32, Zeroizing<Vec<u8>>)>, Blocked> {
+        if self.numbers.is_none() {
+            let mut numbers = BTreeMap::new();
+            each_member(zip, budget, &mut |number, name, _| {
+                if let Some(name) = name.strip_suffix(LOG_END) {
+                    numbers.entry(name.to_vec()).or_insert(number);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            self.numbers = Some(numbers);
+        }
+        let number = self.numbers.as_ref().and_then(|numbers| numbers.get(name));
+        let Some(&number) = number else { return Ok(None) };
+        self.read += 1;
+        if self.read > LOGS_MAX {
+            notes.push(TOO_MANY_LOGS);
+            return Ok(None);
+        }
+        let bytes = numbered(zip, number, budget)?;
+        if bytes.is_none() {
+            notes.push(TOO_LONG);
+        }
+        Ok(bytes.map(|bytes| (number, bytes)))
+    }
+}
+
 fn pairs(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
     ranges.iter().map(|range| (range.start, range.end)).collect()
 }
@@ -289,17 +434,31 @@ fn pairs(ranges: &[Range<u64>]) -> Vec<(u64, u64)> {
 /// The member at the end of the way that these numbers are.
 fn member(content: &[u8], numbers: &[u32]) -> Option<Zeroizing<Vec<u8>>> {
     let (&wanted, deeper) = numbers.split_first()?;
+    let found = numbered(content, wanted, &Budget::new()).ok()??;
+    if deeper.is_empty() { Some(found) } else { member(&found, deeper) }
+}
+
+/// The member of that number beside the one at the end of the way that these numbers are.
+fn sibling(content: &[u8], numbers: &[u32], number: u32) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, folder) = numbers.split_last()?;
+    member(content, &[folder, &[number]].concat())
+}
+
+/// The member of a zip of that number; none if it is too long or there is none.
+fn numbered(
+    zip: &[u8],
+    wanted: u32,
+    budget: &Budget,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Blocked> {
     let mut found = None;
-    let budget = Budget::new();
-    let looked = each_member(content, &budget, &mut |number, _, mut content| {
+    each_member(zip, budget, &mut |number, _, mut content| {
         if number != wanted {
             return Ok(ControlFlow::Continue(()));
         }
         found = whole(Zeroizing::default(), &mut content)?;
         Ok(ControlFlow::Break(()))
-    });
-    let found = found.filter(|_| looked.is_ok())?;
-    if deeper.is_empty() { Some(found) } else { member(&found, deeper) }
+    })?;
+    Ok(found)
 }
 
 /// Sees a member of a zip: its number, its name and what it holds.
@@ -341,14 +500,15 @@ mod tests {
     }
 
     fn sheets_of(content: &[u8], password: Option<&str>) -> Sheets {
-        sheets(&recognise(content, content.len() as u64), content, password)
+        sheets(&recognise(content, content.len() as u64), Whole::from(content), password)
     }
 
     /// Each record, taken out by itself, is a file that holds it and nothing else.
     fn taken_one_by_one(content: &[u8], sheet: &Sheet, password: Option<&str>) {
+        let mut kept = Kept::default();
         for record in &sheet.records {
             let Locator::Derived(how) = &record.locator else { continue };
-            let taken = take(sheet.format, content, how, password).unwrap();
+            let taken = take(sheet.format, content.into(), how, password, &mut kept).unwrap();
             let frame: Vec<&[u8]> = taken.frame.iter().map(|part| part.as_slice()).collect();
             let file = sheet.format.write(&frame, &[&taken.bytes]).unwrap();
             let again = sheets_of(&file, None);
@@ -381,7 +541,7 @@ mod tests {
         let picture = sample("Photos/IMG_4821.HEIC");
         let found = recognise(&picture, picture.len() as u64);
         assert!(!has_records(&found, &picture));
-        assert!(sheets(&found, &picture, None).sheets.is_empty());
+        assert!(sheets(&found, picture.as_slice().into(), None).sheets.is_empty());
 
         let content = sample("Take-out/iCloud Photos Part 3 of 3.zip");
         let found = sheets_of(&content, None);
@@ -394,7 +554,9 @@ mod tests {
             assert_eq!((sheet.format, record.kind), (Format::Pictures, Kind::Photo));
             assert_eq!(record.user, "Apple iPhone 98");
             let Locator::Derived(how) = &record.locator else { panic!("in a zip") };
-            let taken = take(sheet.format, &content, how, None).unwrap();
+            let taken =
+                take(sheet.format, content.as_slice().into(), how, None, &mut Kept::default())
+                    .unwrap();
             let mut records = Vec::new();
             let mut each = |record| {
                 records.push(record);
@@ -403,6 +565,76 @@ mod tests {
             sheet.format.scan(&mut Cursor::new(taken.bytes.as_slice()), &mut each).unwrap();
             assert!(records.len() == 1 && records[0].essence == record.essence);
         }
+    }
+
+    /// A zip whose members are not compressed.
+    #[cfg(feature = "sqlite")]
+    fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+        let (mut zip, mut directory) = (Vec::new(), Vec::new());
+        for (name, bytes) in members {
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(bytes);
+            let [size, length] = [number(bytes.len()), number(name.len())];
+            let about =
+                [&[0; 10], &crc.finalize().to_le_bytes()[..], &size, &size, &length].concat();
+            directory.extend([b"PK\x01\x02\x14\0\x14\0", &about[2..], &[0; 10]].concat());
+            directory.extend(number(zip.len()));
+            directory.extend(name.as_bytes());
+            zip.extend([b"PK\x03\x04\x14\0", &about[2..], name.as_bytes(), bytes].concat());
+        }
+        let count = &number(members.len())[..2];
+        let [start, size] = [number(zip.len()), number(directory.len())];
+        zip.extend(directory);
+        zip.extend([b"PK\x05\x06\0\0\0\0", count, count, &size, &start, &[0; 2]].concat());
+        zip
+    }
+
+    /// Of the people of a zipped bundle some are in the log of their database only.
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_log_in_a_zip_belongs_to_its_database() {
+        let path = "Contacts/Contacts.abbu/Sources/9E52D719-D6F0-5D1A-B8BA-0BE5D417A5FD/";
+        let path = format!("{path}AddressBook-v22.abcddb");
+        let (database, log) = (sample(&path), sample(&format!("{path}-wal")));
+        let members: [(&str, &[u8]); 4] =
+            [("a/x-wal", &log), ("b/x-wal", b"no log"), ("a/x", &database), ("b/x", &database)];
+        for inner in [false, true] {
+            let mut content = zip_of(&members);
+            if inner {
+                content = zip_of(&[("x-wal", b""), ("in.zip", &content)]);
+            }
+            let found = sheets_of(&content, None);
+            let [sheet] = found.sheets.as_slice() else { panic!("one database with people") };
+            assert_eq!((sheet.format, sheet.records.len()), (Format::AddressBook, 3));
+            assert_eq!(sheet.members.last().unwrap(), "a/x");
+            taken_one_by_one(&content, sheet, None);
+            // Beside the database and not in it: the same people.
+            let whole = Whole { content: &database, log: Some(&log) };
+            let found = recognise(&database, database.len() as u64);
+            let beside = sheets(&found, whole, None);
+            for (one, other) in beside.sheets[0].records.iter().zip(&sheet.records) {
+                assert!(one.essence == other.essence && one.identity == other.identity);
+                let Locator::Derived(how) = &one.locator else { panic!("bytes") };
+                let mut kept = Kept::default();
+                for _ in 0..2 {
+                    assert!(take(Format::AddressBook, whole, how, None, &mut kept).is_some());
+                }
+                let alone = Whole::from(database.as_slice());
+                let gone = take(Format::AddressBook, alone, how, None, &mut Kept::default());
+                assert!(gone.is_none());
+            }
+        }
+        let content = sample("Contacts/Contacts backup.abbu.zip");
+        let found = sheets_of(&content, None);
+        assert_eq!(found.sheets.len(), 1);
+        taken_one_by_one(&content, &found.sheets[0], None);
+    }
+
+    #[test]
+    fn a_calendar_database_is_named() {
+        let content = sample("Calendars/All (newer macOS).icbu/Calendar.sqlitedb");
+        assert_eq!(sheets_of(&content, None).notes, [CALENDAR_DATABASE]);
     }
 
     #[cfg(feature = "pkcs12")]
@@ -415,7 +647,8 @@ mod tests {
         assert!(opened.sheets[0].records.len() > 2);
         taken_one_by_one(&content, &opened.sheets[0], Some("correct horse"));
         let Locator::Derived(how) = &opened.sheets[0].records[1].locator else { panic!("bytes") };
-        assert!(take(Format::Certificates, &content, how, None).is_none());
+        let content = content.as_slice().into();
+        assert!(take(Format::Certificates, content, how, None, &mut Kept::default()).is_none());
     }
 
     #[test]
@@ -426,6 +659,7 @@ mod tests {
                 bytes: bytes.to_vec(),
                 derived: None,
                 frame: frame.to_vec(),
+                log: None,
                 members: members.to_vec(),
             }
             .encode()
@@ -441,7 +675,9 @@ mod tests {
             Vec::new(),
         ] {
             for format in Format::ALL {
-                assert!(take(format, &content, &wrong, None).is_none(), "{wrong:?}");
+                let taken =
+                    take(format, content.as_slice().into(), &wrong, None, &mut Kept::default());
+                assert!(taken.is_none(), "{wrong:?}");
             }
         }
     }
@@ -471,7 +707,8 @@ mod tests {
                 found.sheets.iter().flat_map(|s| s.records.iter().map(move |r| (s, r)))
             {
                 if let Locator::Derived(how) = &record.locator {
-                    assert!(take(sheet.format, &damaged, how, None).is_some());
+                    let content = damaged.as_slice().into();
+                    assert!(take(sheet.format, content, how, None, &mut Kept::default()).is_some());
                 }
             }
         }

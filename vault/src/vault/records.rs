@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 
 use super::list::find_by;
 use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
+use super::surroundings::log_of;
 use super::{Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, passwords};
 use crate::chain::Trees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
-use crate::kinds::{self, Field, Format, Identity, Kind, Taken};
+use crate::kinds::{self, Field, Format, Identity, Kept, Kind, Taken, Whole};
 use crate::tree::{self, Lookup, Range};
 use crate::wire::Malformed;
 
@@ -160,8 +161,9 @@ pub struct RecordReader<'v> {
     vault: &'v Vault,
     info: &'v SnapshotInfo,
     chunks: Chunks<'v>,
-    /// The file of the record before, which often is that of the next.
+    /// The file of the record before, which often is that of the next, and what was opened of it.
     item: Option<Item>,
+    kept: Kept,
 }
 
 /// Reads one record.
@@ -181,7 +183,7 @@ impl<'v> RecordReader<'v> {
     pub fn new(vault: &'v Vault, info: &'v SnapshotInfo) -> Self {
         let mut chunks = Chunks::new(vault);
         chunks.enter(&info.snapshot);
-        Self { vault, info, chunks, item: None }
+        Self { vault, info, chunks, item: None, kept: Kept::default() }
     }
 
     /// Reads a record.
@@ -216,10 +218,16 @@ impl<'v> RecordReader<'v> {
                 derived_streamed(self.vault, self.info, format, &item, how)?
             }
             RecordBytes::Derived(how) => {
-                let content = part(chunks, &item, &(0..item.facts.length))?;
-                let password = passwords::read(chunks, &item)?;
+                let content = part(&mut self.chunks, &item, &(0..item.facts.length))?;
+                let password = passwords::read(&mut self.chunks, &item)?;
                 let password = password.as_ref().map(|password| password.as_str());
-                let taken = kinds::take(format, &content, how, password);
+                let log = match format {
+                    Format::AddressBook => self.log(&item)?,
+                    _ => None,
+                };
+                let whole =
+                    Whole { content: &content, log: log.as_ref().map(|log| log.as_slice()) };
+                let taken = kinds::take(format, whole, how, password, &mut self.kept);
                 OpenedRecord::of(format, taken, &item)?
             }
         };
@@ -287,6 +295,15 @@ impl<'v> RecordReader<'v> {
         Ok(fields)
     }
 
+    /// The write-ahead log of a database.
+    fn log(&mut self, database: &Item) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let Some(path) = log_of(&database.path) else { return Ok(None) };
+        let log = find_by(&mut self.chunks, self.vault, self.info, &path)?;
+        let log = log.filter(|log| is_file(log, database.compartment));
+        let log = log.filter(|log| log.facts.length <= kinds::CONTENT_MAX);
+        log.map(|log| part(&mut self.chunks, &log, &(0..log.facts.length))).transpose()
+    }
+
     /// The file that a record is said to be in (spec R-2).
     fn item(&mut self, place: &RecordPlace, compartment: Compartment) -> Result<Item> {
         if let Some(item) = self.item.take()
@@ -295,6 +312,7 @@ impl<'v> RecordReader<'v> {
         {
             return Ok(item);
         }
+        self.kept = Kept::default();
         let item = find_by(&mut self.chunks, self.vault, self.info, &place.file)?;
         item.filter(|item| is_file(item, compartment)).ok_or_else(|| {
             Error::new(ErrorKind::Damaged, "a record of a file that is not in the snapshot:")

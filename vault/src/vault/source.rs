@@ -4,19 +4,21 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind as IoKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use zeroize::Zeroizing;
 
 use super::add::AddOptions;
 use super::passwords::Passwords;
-use super::surroundings::{in_its_place, is_called_as_its_folder};
+use super::surroundings::{in_its_place, is_called_as_its_folder, log_of};
 use crate::chunk::Cutter;
 use crate::error::{Error, Result};
+use crate::files::live::{self, Held};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Beside, Format, Kind, Locator, Recognised, Record, Sheet, Sheets};
+use crate::kinds::{self, Beside, Format, Kind, Locator, Recognised, Record, Sheet, Sheets, Whole};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
@@ -24,6 +26,8 @@ const READ_SIZE: usize = 1 << 20;
 const BUFFER_MAX: usize = 2 * format::CUT_FIXED;
 /// How many messages wait.
 const QUEUE: usize = 4;
+/// How a database of SQLite begins.
+const DATABASE: &[u8; 16] = b"SQLite format 3\0";
 /// How many records are handed on together.
 const BATCH: usize = 64;
 
@@ -107,10 +111,11 @@ impl<'a> Source<'a> {
 
     /// Walks until the end, or until nobody listens any more.
     pub(super) fn run(self, mut walk: Walk) {
+        let mut hold = None;
         while let Some(found) = walk.next() {
             let sent = match found {
                 Err(unread) => self.send(Message::Unread(unread)),
-                Ok(entry) => self.take(&mut walk, entry),
+                Ok(entry) => self.take(&mut walk, entry, &mut hold),
             };
             if sent.is_none() {
                 return;
@@ -148,11 +153,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn take(&self, walk: &mut Walk, mut entry: Entry) -> Option<()> {
+    fn take(&self, walk: &mut Walk, mut entry: Entry, hold: &mut Option<Hold>) -> Option<()> {
+        hold.take_if(|hold| !hold.is_of(&entry.path));
         match entry.file_type {
             FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
                 Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
-                Ok(mut file) => self.read(entry, &mut file),
+                Ok(file) => self.take_file(entry, OnDisk::new(file, walk), hold),
                 Err(error) => self.send(Message::Closed(entry, error)),
             },
             FileType::Folder if entry.missing.is_none() => {
@@ -161,6 +167,23 @@ impl<'a> Source<'a> {
             }
             _ => self.send(Message::Entry(entry)),
         }
+    }
+
+    /// Reads a file, if it is a database with the lock of a reader.
+    fn take_file(&self, entry: Entry, mut file: OnDisk<'_>, hold: &mut Option<Hold>) -> Option<()> {
+        if hold.is_none() {
+            match Hold::begin(&entry.path, &file) {
+                Ok(begun) => *hold = begun,
+                Err(error) => return self.send(Message::Closed(entry, error)),
+            }
+        }
+        file.path = Some(entry.path.clone());
+        let read = self.read(entry, &mut file);
+        if let Some(hold) = hold {
+            file.opened.into_iter().for_each(|file| hold.held.keep(file));
+            hold.held.keep(file.file);
+        }
+        read
     }
 
     fn send(&self, message: Message) -> Option<()> {
@@ -263,6 +286,7 @@ impl<'a> Source<'a> {
         if !window.at_end {
             return Ok(Looked::whole_note(TOO_LONG));
         }
+        let log = if kinds::has_log(recognised, window.bytes()) { file.log()? } else { None };
         let content = window.bytes();
         if recognised.kind == Kind::Note && is_called_as_its_folder(&entry.path) {
             let record = scan_whole(Format::Notes, &mut Cursor::new(content))?;
@@ -274,7 +298,8 @@ impl<'a> Source<'a> {
             && kinds::certificates::is_store(content);
         let password = if is_store { self.passwords.of_store(&entry.path, content) } else { None };
         let password_text = password.as_ref().map(|password| password.as_str());
-        Ok(Looked::Whole(kinds::sheets(recognised, content, password_text), password))
+        let whole = Whole { content, log: log.as_ref().map(|log| log.as_slice()) };
+        Ok(Looked::Whole(kinds::sheets(recognised, whole, password_text), password))
     }
 
     /// Sends a file and, as their chunks are sent, its records.
@@ -342,6 +367,9 @@ trait Origin: Read {
 
     /// The record of the picture that the file is; none if that cannot be told.
     fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>>;
+
+    /// The write-ahead log that lies beside the file, if one does.
+    fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
 }
 
 /// The one record of content that is one.
@@ -354,18 +382,74 @@ fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Op
     Ok(found)
 }
 
+/// A file on the medium.
+struct OnDisk<'w> {
+    file: File,
+    walk: &'w Walk,
+    path: Option<ItemPath>,
+    /// What else was opened for it.
+    opened: Vec<File>,
+}
+
+impl<'w> OnDisk<'w> {
+    fn new(file: File, walk: &'w Walk) -> Self {
+        Self { file, walk, path: None, opened: Vec::new() }
+    }
+}
+
+impl Read for OnDisk<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.file.read(bytes)
+    }
+}
+
 /// It is sought in, and put back.
-impl Origin for File {
+impl Origin for OnDisk<'_> {
     fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised> {
-        let recognised = kinds::examine(window.bytes(), length, self)?;
-        self.seek(SeekFrom::Start(window.length as u64))?;
+        let recognised = kinds::examine(window.bytes(), length, &mut self.file)?;
+        self.file.seek(SeekFrom::Start(window.length as u64))?;
         Ok(recognised)
     }
 
     fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
-        let record = scan_whole(Format::Pictures, self)?;
-        self.seek(SeekFrom::Start(window.length as u64))?;
+        let record = scan_whole(Format::Pictures, &mut self.file)?;
+        self.file.seek(SeekFrom::Start(window.length as u64))?;
         Ok(record)
+    }
+
+    fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.path.as_ref().and_then(|path| log_of(path));
+        let Some(place) = path.and_then(|path| self.walk.place_of(&path)) else { return Ok(None) };
+        let file = match File::open(place) {
+            Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut log = Zeroizing::new(Vec::new());
+        (&file).take(kinds::CONTENT_MAX).read_to_end(&mut log)?;
+        self.opened.push(file);
+        Ok(Some(log))
+    }
+}
+
+/// A database that stays as it is while it and its log are read.
+struct Hold {
+    path: ItemPath,
+    held: Held,
+}
+
+impl Hold {
+    /// Holds what another program may be writing.
+    fn begin(path: &ItemPath, file: &OnDisk<'_>) -> Result<Option<Self>> {
+        let mut head = [0; DATABASE.len()];
+        let is_database = file.file.read_exact_at(&mut head, 0).is_ok() && head == *DATABASE;
+        let place = file.walk.place_of(path).filter(|_| is_database);
+        let held = place.map(|place| live::hold(&place)).transpose()?.flatten();
+        Ok(held.map(|held| Self { path: path.clone(), held }))
+    }
+
+    /// Whether a file is one of the database's.
+    fn is_of(&self, path: &ItemPath) -> bool {
+        path.key().strip_prefix(self.path.key()).is_some_and(|rest| rest.starts_with(b"-"))
     }
 }
 
@@ -394,6 +478,11 @@ impl<R: Read> Origin for Stream<'_, R> {
         } else {
             Ok(None)
         }
+    }
+
+    /// It may not even have come yet.
+    fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(None)
     }
 }
 

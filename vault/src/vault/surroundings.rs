@@ -30,6 +30,11 @@ pub(super) fn is_called_as_its_folder(path: &ItemPath) -> bool {
     stem.zip(path.parent()).is_some_and(|(stem, folder)| stem == folder.name())
 }
 
+/// Where the write-ahead log of a database lies.
+pub(super) fn log_of(database: &ItemPath) -> Option<ItemPath> {
+    ItemPath::from_key([database.key(), b"-wal"].concat()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,9 +24,11 @@ pub(super) const FOREIGN: &str = "text in an unknown encoding";
 pub(super) const NO_NAME: &str = "no name";
 const TOO_LONG: &str = "more lines than are read";
 
-/// What says when, by what or under what number something was written, or draws it.
+/// What says when, by what or under what number something was written, or draws it; and in which
+/// groups a person is, which only some exports of the same people say.
 const NOISE: &[&str] = &[
     "BEGIN",
+    "CATEGORIES",
     "END",
     "PRODID",
     "REV",
@@ -335,10 +337,6 @@ fn says(property: &Property, within: &str, each: &mut dyn FnMut([u8; 32])) {
         each(digest(&parts.collect::<Vec<_>>()));
     };
     match name {
-        "CATEGORIES" => {
-            let groups = split(&property.value, ',', PARTS_MAX).filter(|group| !group.is_empty());
-            groups.for_each(|group| tell(&[group]));
-        }
         "N" | "ADR" | "ORG" => {
             let mut parts: Vec<String> = split(&property.value, ';', PARTS_MAX).collect();
             let filled = parts.iter().rposition(|part| !part.is_empty());

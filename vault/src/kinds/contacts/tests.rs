@@ -309,14 +309,19 @@ fn what_a_person_would_call_a_change_is_one() {
         "item1.X-ABLabel:Car",
         "item2.X-ABLabel:Boat",
         "X-SOMETHING:new",
-        "CATEGORIES:Friends",
         "TEL:555-0100",
         "a line that is none",
     ] {
         assert_ne!(bigger(more), before, "{more}");
     }
-    for more in ["NOTE:", "ORG:;", "REV:2026-01-01T00:00:00Z", "UID:1", "X-APPLE-LIKENESS-SOURCE:x"]
-    {
+    for more in [
+        "NOTE:",
+        "ORG:;",
+        "REV:2026-01-01T00:00:00Z",
+        "UID:1",
+        "X-APPLE-LIKENESS-SOURCE:x",
+        "CATEGORIES:Friends",
+    ] {
         assert_eq!(bigger(more), before, "{more}");
     }
     let photo = |value: &str| bigger(&format!("PHOTO;ENCODING=b:{value}"));
@@ -344,7 +349,6 @@ fn what_a_person_would_call_a_change_is_one() {
         ("BDAY;X-APPLE-OMIT-YEAR=1604:1604-03-05", "BDAY:--0305"),
         ("BDAY:1990-01-02", "BDAY:1990-01-02T00:00:00Z"),
         ("TEL:+1 (202) 555-0100", "TEL:+1-202-555.0100"),
-        ("CATEGORIES:a\\,b,c", "CATEGORIES:c\r\nCATEGORIES: a\\,b"),
         ("URL:http\\://example.org", "URL:http://example.org"),
         ("URL:http\\\\://example.org", "URL:http://example.org"),
         ("NOTE:a\\nb", "NOTE:a\\Nb"),

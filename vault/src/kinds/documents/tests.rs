@@ -35,7 +35,7 @@ fn every_sample_is_one_document() {
         let bytes = sample(EXPORTS[0], &format!("Documents/{path}"));
         let found = recognise(&bytes, bytes.len() as u64);
         assert_eq!(found.kind, Kind::Document, "{path}");
-        let sheets = sheets(&found, &bytes, None);
+        let sheets = sheets(&found, bytes.as_slice().into(), None);
         assert!(sheets.sheets.len() == 1 && sheets.notes.is_empty(), "{path}");
         assert!(sheets.sheets[0].members.is_empty() && sheets.sheets[0].records.len() == 1);
         let record = document(&bytes);

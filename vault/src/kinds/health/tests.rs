@@ -5,7 +5,9 @@ use std::io::Cursor;
 
 use super::{NO_ROOT, grouped, places};
 use crate::kinds::tests::records::{Made, Random, by_title, value};
-use crate::kinds::{Format, Kind, Locator, Quality, Record, Scanned, recognise, sheets, take};
+use crate::kinds::{
+    Format, Kept, Kind, Locator, Quality, Record, Scanned, recognise, sheets, take,
+};
 
 const FORMAT: Format = Format::Health;
 
@@ -60,7 +62,7 @@ fn essences(xml: &str) -> Vec<Vec<u8>> {
 
 fn file_of(content: &[u8], record: &Record) -> Vec<u8> {
     let Locator::Derived(how) = &record.locator else { panic!("a record with bytes") };
-    FORMAT.derive(content, how, None).unwrap().to_vec()
+    FORMAT.derive(content.into(), how, None).unwrap().to_vec()
 }
 
 #[test]
@@ -173,12 +175,12 @@ fn a_record_is_a_file_of_its_entries() {
     // Those that follow each other are one range.
     let many = export(&[ENTRIES[4]].repeat(1000));
     assert_eq!(places(&mut Cursor::new(&many), b"ActivitySummary").unwrap().len(), 1);
-    assert!(FORMAT.derive(xml.as_bytes(), b"HKNothing", None).is_none());
+    assert!(FORMAT.derive(xml.as_bytes().into(), b"HKNothing", None).is_none());
     // The whole way, as a vault goes it.
     let found = recognise(xml.as_bytes(), xml.len() as u64);
-    let sheets = sheets(&found, xml.as_bytes(), None);
+    let sheets = sheets(&found, xml.as_bytes().into(), None);
     let Locator::Derived(how) = &sheets.sheets[0].records[2].locator else { panic!("derived") };
-    let taken = take(FORMAT, xml.as_bytes(), how, None).unwrap();
+    let taken = take(FORMAT, xml.as_bytes().into(), how, None, &mut Kept::default()).unwrap();
     assert!(taken.frame.is_empty() && *taken.bytes == files[2]);
 }
 

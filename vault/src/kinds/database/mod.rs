@@ -1,7 +1,25 @@
 //! Stores of keys and of records: keychains, password safes, key stores, SQLite.
+//!
+//! A database of SQLite is opened from memory, with the changes of its write-ahead log already in
+//! it: no file is written, and no lock is taken.
+
+#[cfg(feature = "sqlite")]
+mod opened;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "sqlite")]
+mod wal;
+
+#[cfg(feature = "sqlite")]
+pub(super) use opened::{Database, Row};
 
 use super::bytes::{begins, tail};
 use super::{Kind, Recognised, pgp};
+
+/// What a database begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What a write-ahead log begins with; its checksums are of one or the other byte order.
+const LOG_MAGICS: [&[u8]; 2] = [b"\x37\x7F\x06\x82", b"\x37\x7F\x06\x83"];
 
 /// Magic numbers of files that exist to keep secrets.
 const VAULTS: &[&[u8]] = &[
@@ -40,13 +58,17 @@ const TABLES: &[(&[u8], Recognised)] = &[
     (b"history_items", Recognised::plain(Kind::History)),
 ];
 
+/// Whether a database begins with `head`; its log is none.
+pub(super) fn is_database(head: &[u8]) -> bool {
+    head.starts_with(MAGIC)
+}
+
 pub(super) fn recognise(head: &[u8]) -> Option<Recognised> {
     if VAULTS.iter().any(|magic| head.starts_with(magic)) || pgp::is_secret_key(head) {
         return Some(Recognised::sealed(Kind::Key));
     }
     // A write-ahead log begins with the first pages that changed; a new one has the schema.
-    let log = head.starts_with(b"\x37\x7F\x06\x82") || head.starts_with(b"\x37\x7F\x06\x83");
-    if log || head.starts_with(b"SQLite format 3\0") {
+    if is_database(head) || LOG_MAGICS.iter().any(|magic| head.starts_with(magic)) {
         return Some(tables(head));
     }
     if head.starts_with(b"bplist0") {
