@@ -409,7 +409,8 @@ fn picture(data: &[u8]) {
         records.pop()
     };
     if let (Some(first), Some(again)) = (told(), told()) {
-        assert!(first.locator == Locator::Bytes(Vec::from([0..data.len() as u64])));
+        let whole = 0..data.len() as u64;
+        assert!(first.locator == Locator::Bytes(Vec::from([whole])));
         assert!(first.identity == again.identity && first.essence == again.essence);
         assert!(first.title.len() + first.place.len() + first.user.len() < 4096);
     }

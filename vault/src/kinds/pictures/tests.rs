@@ -18,7 +18,8 @@ fn only(bytes: &[u8]) -> Record {
     let (found, mut records) = scanned(Format::Pictures, bytes);
     assert!(found.frame.is_empty() && found.notes.is_empty() && records.len() == 1);
     let record = records.remove(0);
-    assert_eq!(ranges(&record), [0..bytes.len() as u64]);
+    let whole = 0..bytes.len() as u64;
+    assert_eq!(ranges(&record), [whole]);
     assert_eq!(record.identity.quality, Quality::Fields);
     record
 }
@@ -186,6 +187,7 @@ fn exiftool_says_the_same() {
 
 // ---------------------------------------------------------------- stills that are made up
 
+#[derive(Clone, Copy)]
 enum Entry<'a> {
     Text(u16, &'a str),
     Short(u16, u16),
@@ -228,29 +230,16 @@ fn directory(place: usize, entries: &[Entry<'_>]) -> Vec<u8> {
 /// A TIFF of three directories.
 fn tiff(picture: &[Entry<'_>], camera: &[Entry<'_>], receiver: &[Entry<'_>]) -> Vec<u8> {
     // The places of the other two are as long as they will be.
-    let size = |more: [u32; 2]| {
-        let mut table: Vec<&Entry<'_>> = picture.iter().collect();
-        let pointers = [Entry::Long(0x8769, more[0]), Entry::Long(0x8825, more[1])];
-        table.extend(&pointers);
-        let owned: Vec<Entry<'_>> = table.into_iter().map(copied).collect();
-        directory(8, &owned)
+    let table = |places: [u32; 2]| {
+        let pointers = [Entry::Long(0x8769, places[0]), Entry::Long(0x8825, places[1])];
+        directory(8, &[picture, &pointers].concat())
     };
-    let camera_at = 8 + size([0, 0]).len();
+    let camera_at = 8 + table([0, 0]).len();
     let camera = directory(camera_at, camera);
     let receiver_at = camera_at + camera.len();
     let places = [camera_at, receiver_at].map(|place| u32::try_from(place).unwrap());
     let head = b"II*\0\x08\0\0\0".to_vec();
-    [head, size(places), camera, directory(receiver_at, receiver)].concat()
-}
-
-fn copied<'a>(entry: &Entry<'a>) -> Entry<'a> {
-    match *entry {
-        Entry::Text(tag, text) => Entry::Text(tag, text),
-        Entry::Short(tag, number) => Entry::Short(tag, number),
-        Entry::Long(tag, number) => Entry::Long(tag, number),
-        Entry::Fractions(tag, fractions) => Entry::Fractions(tag, fractions),
-        Entry::Bytes(tag, bytes) => Entry::Bytes(tag, bytes),
-    }
+    [head, table(places), camera, directory(receiver_at, receiver)].concat()
 }
 
 fn segment(mark: u8, content: &[&[u8]]) -> Vec<u8> {
@@ -286,8 +275,8 @@ fn a_camera_says_how_it_took_a_picture() {
             Entry::Fractions(0x829A, &[(1, 120)]),
             Entry::Fractions(0x829D, &[(178, 100)]),
             Entry::Short(0x8827, 64),
-            copied(&TAKEN),
-            copied(&ZONE),
+            TAKEN,
+            ZONE,
             Entry::Fractions(0x920A, &[(24, 1)]),
             Entry::Text(0xA434, "RF24-105mm F4 L IS USM"),
         ],
@@ -330,7 +319,7 @@ fn a_satellite_tells_the_zone_of_a_camera_that_does_not() {
         let (minute, second) = (second / 60, second % 60);
         let bytes = with_exif(&tiff(
             &[],
-            &[copied(&TAKEN)],
+            &[TAKEN],
             &[
                 Entry::Fractions(7, &[(hour, 1), (minute, 1), (second * 100, 100)]),
                 Entry::Text(29, "2026:07:04"),
@@ -476,7 +465,7 @@ fn webp(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 
 #[test]
 fn every_still_has_its_size_and_its_exif() {
-    let exif = tiff(&[], &[copied(&TAKEN), copied(&ZONE)], &[]);
+    let exif = tiff(&[], &[TAKEN, ZONE], &[]);
     for bytes in [
         with_exif(&exif),
         png(&[(b"eXIf", &[&exif])]),
@@ -493,7 +482,7 @@ fn every_still_has_its_size_and_its_exif() {
 
 #[test]
 fn what_is_cut_off_says_so_and_tells_the_rest() {
-    let exif = tiff(&[], &[copied(&TAKEN)], &[]);
+    let exif = tiff(&[], &[TAKEN], &[]);
     let text: &[&[u8]] = &[&[b'a'; 99]];
     for bytes in [
         with_exif(&exif)[..exif.len() + 20].to_vec(),
@@ -732,7 +721,7 @@ fn heic(exif: &[u8], turn: u8) -> Vec<u8> {
 #[test]
 fn a_heic_is_as_large_as_the_picture_it_shows() {
     // Which side is up says the box, not EXIF.
-    let exif = tiff(&[Entry::Short(0x112, 6)], &[copied(&TAKEN), copied(&ZONE)], &[]);
+    let exif = tiff(&[Entry::Short(0x112, 6)], &[TAKEN, ZONE], &[]);
     for (turn, size) in
         [(0, "4032 × 3024"), (1, "3024 × 4032"), (2, "4032 × 3024"), (3, "3024 × 4032")]
     {
@@ -873,7 +862,7 @@ fn tables_come_in_any_order_and_encoding() {
         utf16(text.as_bytes(), u16::to_le_bytes),
         bare.as_bytes().to_vec(),
     ] {
-        assert_eq!(details(&table).unwrap(), [detail.clone()]);
+        assert_eq!(details(&table).unwrap(), std::slice::from_ref(&detail));
     }
     assert_eq!(details(&gbk).unwrap()[0].name, "春.HEIC");
     for (time, expected) in
@@ -906,7 +895,7 @@ const LIKED: &[&[u8]] = &[
 #[test]
 fn no_damage_makes_it_panic() {
     let mut random = Random(0x7069_6374);
-    let exif = tiff(&[Entry::Short(0x112, 6)], &[copied(&TAKEN), copied(&ZONE)], &[]);
+    let exif = tiff(&[Entry::Short(0x112, 6)], &[TAKEN, ZONE], &[]);
     let mut files: Vec<Vec<u8>> = vec![
         heic(&exif, 1),
         webp(&[(b"EXIF", &exif), (b"XMP ", XMP.as_bytes())]),
