@@ -29,11 +29,11 @@ use std::io::{self, Read, Seek};
 use link::{Folders, Link, push};
 use zeroize::Zeroizing;
 
-use super::html::{Token, Tokens};
-use super::sheet::CONTENT_MAX;
-use super::text::{self, Encoding};
 use crate::kinds::bytes::tail;
+use crate::kinds::html::{Token, Tokens};
 use crate::kinds::ladder::Ladder;
+use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::text::{self, Encoding};
 use crate::kinds::{Field, Record, Scanned, dates};
 
 /// Most links of a file.

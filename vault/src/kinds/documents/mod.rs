@@ -19,9 +19,9 @@ use std::io::{self, Read, Seek};
 
 use zeroize::Zeroizing;
 
-use super::archive::{self, Container};
-use super::sheet::CONTENT_MAX;
+use crate::kinds::archive::{self, Container};
 use crate::kinds::ladder::digest;
+use crate::kinds::sheet::CONTENT_MAX;
 use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates, text};
 
 /// Longest text that is told in a list, in bytes.

@@ -28,10 +28,10 @@ use serde_json::value::RawValue;
 use visit::Visit;
 use zeroize::Zeroizing;
 
-use super::sheet::CONTENT_MAX;
-use super::text::{self, Encoding};
 use crate::kinds::bytes::tail;
 use crate::kinds::ladder::Ladder;
+use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::text::{self, Encoding};
 use crate::kinds::{Field, Record, Scanned};
 
 /// Most visits of a file.

@@ -17,11 +17,12 @@ use zeroize::Zeroizing;
 pub use details::{Detail, details};
 use markup::{Note, lines};
 
-use super::sheet::CONTENT_MAX;
-use super::{PROBE_SIZE, Recognised, text};
 use crate::kinds::bytes::{start, tail};
 use crate::kinds::ladder::digest;
-use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates};
+use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::{
+    Field, Identity, Kind, Locator, PROBE_SIZE, Quality, Recognised, Record, Scanned, dates, text,
+};
 
 /// Longest title that is told, in bytes.
 const TITLE_MAX: usize = 200;
@@ -131,7 +132,7 @@ fn left_out(text: &[u8]) -> usize {
 /// Whether somebody could have written it as a note.
 pub fn is_text(bytes: &[u8]) -> bool {
     let is_marked_up = bytes.starts_with(b"%PDF-") || bytes.starts_with(b"{\\rtf");
-    let is_binary = super::binary(start(bytes, PROBE_SIZE), bytes.len() as u64).is_some();
+    let is_binary = crate::kinds::binary(start(bytes, PROBE_SIZE), bytes.len() as u64).is_some();
     text::is_text(bytes) && !is_marked_up && !is_binary
 }
 
