@@ -130,20 +130,25 @@ fn main() -> io::Result<()> {
     put(13, "parts", &[PARTS])?;
     put(14, "cards", &[CARDS])?;
     put(14, "event", &[EVENT])?;
-    put(20, "bookmarks", &[BOOKMARKS])?;
-    put(20, "history", &[HISTORY])?;
-    put(21, "markdown", &[MARKDOWN])?;
-    put(21, "html", &[NOTE_HTML])?;
-    put(21, "details", &[NOTE_DETAILS])?;
-    put(22, "health", &[HEALTH])?;
-    put(23, "pdf", &[PDF])?;
-    put(23, "zip", &[ZIP])?;
     put(15, "jpeg", &[JPEG])?;
     put(15, "film", &[FILM])?;
     put(15, "heic", &[HEIC])?;
     put(15, "xmp", &[XMP])?;
     put(15, "png", &[PNG, XMP, b"\0\0\0\0\0\0\0\0IEND\0\0\0\0"])?;
-    put(15, "details", &[DETAILS])
+    put(15, "details", &[DETAILS])?;
+    put(16, "bookmarks", &[BOOKMARKS])?;
+    put(16, "history", &[HISTORY])?;
+    put(17, "markdown", &[MARKDOWN])?;
+    put(17, "html", &[NOTE_HTML])?;
+    put(17, "details", &[NOTE_DETAILS])?;
+    put(18, "health", &[HEALTH])?;
+    put(19, "pdf", &[PDF])?;
+    put(19, "zip", &[ZIP])?;
+    for (name, database, log) in [("book", BOOK, &[][..]), ("log", LOGGED, LOG)] {
+        let length = u32::try_from(database.len()).expect("a short one").to_le_bytes();
+        put(20, name, &[&length, database, log])?;
+    }
+    Ok(())
 }
 
 /// EXIF with a camera, a date and a place, then the frame.
@@ -190,6 +195,20 @@ const PARTS: &[u8] = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\
     Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nAAAA\n--x--\n";
 
 /// Folds, a group, an agent, quoted-printable, and a card without end.
+macro_rules! sample {
+    ($source:literal, $end:literal) => {
+        include_bytes!(concat!(
+            "../tests/data/icloud-export/Contacts/Contacts.abbu/",
+            $source,
+            "/AddressBook-v22.abcddb",
+            $end
+        ))
+    };
+}
+const BOOK: &[u8] = sample!("Sources/FAB1623D-9724-5DC4-B4E3-4913AFB47169", "");
+const LOGGED: &[u8] = sample!("Sources/9E52D719-D6F0-5D1A-B8BA-0BE5D417A5FD", "");
+const LOG: &[u8] = sample!("Sources/9E52D719-D6F0-5D1A-B8BA-0BE5D417A5FD", "-wal");
+
 const CARDS: &[u8] = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\\, b\r\n c\r\nitem1.TEL;type=pref:1\r\n\
     item1.X-ABLabel:_$!<Home>!$_\r\nBDAY:--0405\r\nUID:1\r\nEND:VCARD\r\nBEGIN:VCARD\r\n\
     VERSION:2.1\r\nN;ENCODING=QUOTED-PRINTABLE:M=C3=BC;=\r\n=20\r\nAGENT:\r\nBEGIN:VCARD\r\n\

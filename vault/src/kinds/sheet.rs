@@ -33,9 +33,9 @@ const LOGS_MAX: u32 = 64;
 
 const TOO_LONG: &str = "longer than 64 MiB, not looked through";
 const TOO_MANY_LOGS: &str = "more databases with logs than are read";
-/// No sample of one was ever seen, and its form changed.
+/// No real one was at hand, and what a derived event says would be a guess.
 const CALENDAR_DATABASE: &str =
-    "a calendar database, not looked through: File > Export in Calendar writes an .ics file";
+    "a calendar database of an unknown form; File > Export in Calendar writes .ics";
 
 /// The records of one file, or of one member of a zip.
 pub struct Sheet {
@@ -385,6 +385,9 @@ impl Sheets {
     }
 }
 
+/// The number of a member that is a write-ahead log, and its bytes.
+type Log = (u32, Zeroizing<Vec<u8>>);
+
 /// The write-ahead logs among the members of a zip.
 #[derive(Default)]
 struct Logs {
@@ -401,7 +404,7 @@ impl Logs {
         name: &[u8],
         budget: &Budget,
         notes: &mut Vec<&'static str>,
-    ) -> Result<Option<(u32, Zeroizing<Vec<u8>>)>, Blocked> {
+    ) -> Result<Option<Log>, Blocked> {
         if self.numbers.is_none() {
             let mut numbers = BTreeMap::new();
             each_member(zip, budget, &mut |number, name, _| {

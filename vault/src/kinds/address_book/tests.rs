@@ -363,7 +363,7 @@ fn no_damage_makes_it_panic() {
     let log = sample(EXPORTS[0], &format!("{MAC}-wal"));
     let whole = made(&format!("{TABLES}{WREN}"));
     let liked: [&[u8]; 4] = [b"\xFF\xFF\xFF\xFF", b"\x0D\0\0\0", b"ZABCDRECORD", b"\x05\0\0\0\x02"];
-    for round in 0..1500 {
+    for round in 0..500 {
         let opened = match round % 3 {
             0 => AddressBook::new(&random.damaged(&whole, &liked), None),
             1 => AddressBook::new(&base, Some(&random.damaged(&log, &liked))),

@@ -115,11 +115,6 @@ impl Database {
         self.tables.iter().map(|(name, columns)| (name.as_str(), columns.as_slice()))
     }
 
-    /// Whether it has that table.
-    pub(in crate::kinds) fn has(&self, table: &str) -> bool {
-        self.tables.contains_key(table)
-    }
-
     /// The rows of a table, in its own order, with the number of each; none of one that it does not
     /// have. A column that it does not have is NULL.
     ///

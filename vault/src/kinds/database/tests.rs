@@ -122,6 +122,10 @@ fn what_is_not_committed_is_not() {
     }
 }
 
+fn big(number: u32) -> [u8; 4] {
+    number.swap_bytes().to_le_bytes()
+}
+
 /// A log with these frames: page, database size, first byte of the page.
 fn log(magic: u32, salt: u8, frames: &[(u32, u32, u8)]) -> Vec<u8> {
     let is_big = magic & 1 == 1;
@@ -130,19 +134,20 @@ fn log(magic: u32, salt: u8, frames: &[(u32, u32, u8)]) -> Vec<u8> {
         for pair in bytes.chunks_exact(8) {
             let word = |at: usize| {
                 let word: [u8; 4] = pair[at..at + 4].try_into().unwrap();
-                if is_big { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
+                let word = u32::from_le_bytes(word);
+                if is_big { word.swap_bytes() } else { word }
             };
             halves[0] = halves[0].wrapping_add(word(0)).wrapping_add(halves[1]);
             halves[1] = halves[1].wrapping_add(word(4)).wrapping_add(halves[0]);
         }
-        halves.map(u32::to_be_bytes).concat()
+        halves.map(big).concat()
     };
-    let mut log = [magic, 3_007_000, 512, 0].map(u32::to_be_bytes).concat();
+    let mut log = [magic, 3_007_000, 512, 0].map(big).concat();
     log.extend([salt; 8]);
     let header = sum(&log);
     log.extend(header);
     for (number, size, byte) in frames {
-        let head = [*number, *size].map(u32::to_be_bytes).concat();
+        let head = [*number, *size].map(big).concat();
         let page = [*byte; 512];
         sum(&head);
         let checksum = sum(&page);
@@ -211,7 +216,7 @@ fn nothing_of_a_database_is_run() {
     let names: Vec<_> = database.tables().map(|(name, _)| name).collect();
     assert!(names.contains(&"T"));
     for name in ["V", "F", "G", "ODD NAME", "X\"Y"] {
-        assert!(!database.has(name), "{name}");
+        assert!(!names.contains(&name), "{name}");
         assert!(database.rows(name, &["A"]).unwrap().is_empty());
     }
     let rows = database.rows("T", &["A", "B", "C"]).unwrap();
@@ -231,7 +236,10 @@ fn a_view_does_not_pass_for_a_table() {
         .unwrap();
     let bytes = connection.serialize("main").unwrap().to_vec();
     let opened = Database::new(&bytes, None);
-    assert!(opened.is_err() || opened.is_ok_and(|database| !database.has("V")));
+    assert!(
+        opened.is_err()
+            || opened.is_ok_and(|database| database.tables().all(|(name, _)| name != "V"))
+    );
 }
 
 /// A few bytes in every row that are a long text when they are read.
