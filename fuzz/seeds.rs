@@ -359,6 +359,7 @@ fn record() -> (RecordFacts, RecordPlace) {
         members: vec!["inner.zip".into()],
         format: "logins".into(),
         bytes: RecordBytes::Parts(vec![part], vec![0..1, 2..3]),
+        beside: vec![ItemPath::new(b"Passwords.xmp").expect("a name")],
     };
     (facts, place)
 }

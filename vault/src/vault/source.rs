@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind as IoKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use zeroize::Zeroizing;
@@ -177,11 +178,13 @@ impl<'a> Source<'a> {
                 Err(error) => return self.send(Message::Closed(entry, error)),
             }
         }
+        if let Some(hold) = hold {
+            file.length_max = hold.length_of(&entry.path);
+        }
         file.path = Some(entry.path.clone());
         let read = self.read(entry, &mut file);
         if let Some(hold) = hold {
-            file.opened.into_iter().for_each(|file| hold.held.keep(file));
-            hold.held.keep(file.file);
+            hold.keep(file);
         }
         read
     }
@@ -387,19 +390,23 @@ struct OnDisk<'w> {
     file: File,
     walk: &'w Walk,
     path: Option<ItemPath>,
+    /// How much of it is read: another program may write faster than it is read.
+    length_max: Option<u64>,
     /// What else was opened for it.
     opened: Vec<File>,
 }
 
 impl<'w> OnDisk<'w> {
     fn new(file: File, walk: &'w Walk) -> Self {
-        Self { file, walk, path: None, opened: Vec::new() }
+        Self { file, walk, path: None, length_max: None, opened: Vec::new() }
     }
 }
 
 impl Read for OnDisk<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.file.read(bytes)
+        let Some(length_max) = self.length_max else { return self.file.read(bytes) };
+        let left = length_max.saturating_sub(self.file.stream_position()?);
+        (&self.file).take(left).read(bytes)
     }
 }
 
@@ -431,10 +438,12 @@ impl Origin for OnDisk<'_> {
     }
 }
 
-/// A database that stays as it is while it and its log are read.
+/// A database that stays as it is while it and its log are read, in this order.
 struct Hold {
     path: ItemPath,
     held: Held,
+    /// Where its log is, and how long that was when the database had been read.
+    log: Option<(ItemPath, PathBuf, u64)>,
 }
 
 impl Hold {
@@ -444,7 +453,28 @@ impl Hold {
         let is_database = file.file.read_exact_at(&mut head, 0).is_ok() && head == *DATABASE;
         let place = file.walk.place_of(path).filter(|_| is_database);
         let held = place.map(|place| live::hold(&place)).transpose()?.flatten();
-        Ok(held.map(|held| Self { path: path.clone(), held }))
+        let log = || log_of(path).and_then(|log| Some((file.walk.place_of(&log)?, log)));
+        Ok(held.map(|held| {
+            let log = log().map(|(place, log)| (log, place, 0));
+            Self { path: path.clone(), held, log }
+        }))
+    }
+
+    /// How much of a file is read; none for all of it.
+    fn length_of(&self, path: &ItemPath) -> Option<u64> {
+        let log = self.log.as_ref().filter(|(log, ..)| log == path);
+        log.map(|(_, _, length)| *length)
+    }
+
+    /// Keeps a file that was read, which must not be closed while the lock is held.
+    fn keep(&mut self, file: OnDisk<'_>) {
+        if file.path.as_ref() == Some(&self.path)
+            && let Some((_, place, length)) = &mut self.log
+        {
+            *length = place.metadata().map_or(0, |log| log.len());
+        }
+        file.opened.into_iter().for_each(|file| self.held.keep(file));
+        self.held.keep(file.file);
     }
 
     /// Whether a file is one of the database's.
