@@ -189,6 +189,14 @@ impl Format {
         matches!(self, Self::Messages | Self::Health)
     }
 
+    /// The format of what is taken out of a file of this one.
+    pub const fn written(self) -> Self {
+        match self {
+            Self::AddressBook => Self::Contacts,
+            format => format,
+        }
+    }
+
     /// Whether a record is a whole file of its own, so that several are several files.
     pub const fn is_file(self) -> bool {
         matches!(self, Self::Pictures | Self::Notes | Self::Documents)

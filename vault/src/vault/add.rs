@@ -730,8 +730,11 @@ impl<'a> Adder<'a> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
-        let part = (&content, file.length);
-        self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
+        // What is in a bundle is a part of it; only libraries of photos hold things of their own.
+        if self.bundle().is_none_or(|(kind, _)| *kind == Kind::Photo) {
+            let part = (&content, file.length);
+            self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
+        }
         let password = file.password.map(|text| self.store_beside(compartment, text.as_bytes()));
         let facts = Facts {
             content,

@@ -58,7 +58,7 @@ impl<'v> Recorder<'v> {
         for mut record in std::mem::take(&mut sheet.records) {
             let place = self.place(path, sheet, &record, content, stage)?;
             match place.map(|place| place.encode()).filter(|it| it.len() <= format::VALUE_MAX) {
-                Some(place) => self.push(&mut record, path, place)?,
+                Some(place) => self.push(&mut record, path, &sheet.members, place)?,
                 None => left_out += 1,
             }
         }
@@ -76,7 +76,7 @@ impl<'v> Recorder<'v> {
             bytes: RecordBytes::Parts(vec![Part { offset: 0, length, content }], Vec::new()),
             beside,
         };
-        self.push(&mut record, &path, place.encode())
+        self.push(&mut record, &path, &[], place.encode())
     }
 
     /// Lets go of the records of a file: it could not be read to its end, or another one takes its
@@ -111,14 +111,24 @@ impl<'v> Recorder<'v> {
         }
     }
 
-    /// Takes a record of the file at `path`; `place` says where it is. What has no title or no
-    /// identity of its own takes the name or the path of its file.
-    fn push(&mut self, record: &mut Record, path: &ItemPath, place: Vec<u8>) -> Result<()> {
+    /// Takes a record of the file at `path`, or of a member in it; `place` says where it is. What
+    /// has no title or no identity of its own takes the name or the path of its file.
+    fn push(
+        &mut self,
+        record: &mut Record,
+        path: &ItemPath,
+        members: &[String],
+        place: Vec<u8>,
+    ) -> Result<()> {
         if record.title.is_empty() {
-            record.title = String::from_utf8_lossy(path.name()).into_owned();
+            record.title = match members.last() {
+                Some(member) => member.rsplit('/').next().unwrap_or_default().to_owned(),
+                None => String::from_utf8_lossy(path.name()).into_owned(),
+            };
         }
         if record.identity.bytes.is_empty() {
-            record.identity.bytes = Zeroizing::new(path.key().to_vec());
+            let names = std::iter::once(path.key()).chain(members.iter().map(String::as_bytes));
+            record.identity.bytes = Zeroizing::new(names.collect::<Vec<_>>().join(&b"\0\0"[..]));
         }
         let file = self.number(path);
         let name = RecordName::new(&self.name_key, record.kind, &record.identity);

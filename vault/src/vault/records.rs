@@ -148,7 +148,7 @@ pub fn records_called(
 
 /// A record's bytes, and what takes them apart.
 pub struct OpenedRecord {
-    /// Its format.
+    /// The format of its bytes.
     pub format: Format,
     /// What all records of its file need beside their own bytes.
     pub frame: Vec<Zeroizing<Vec<u8>>>,
@@ -415,7 +415,7 @@ impl OpenedRecord {
                 .on(item.path.to_string())
                 .hint("icvault cat gives the bytes of the file")
         })?;
-        Ok(Self { format, frame, bytes })
+        Ok(Self { format: format.written(), frame, bytes })
     }
 
     /// What it says, field by field.

@@ -34,7 +34,6 @@ use crate::kinds::{Locator, Record, Scanned, contacts};
 const ANY_PICTURE: &[u8] = b"\xFF\xD8\xFF";
 
 const ELSEWHERE: &str = "its picture is in another file";
-const NO_PEOPLE: &str = "a database without people";
 
 /// An open address book.
 pub struct AddressBook {
@@ -67,7 +66,7 @@ impl AddressBook {
             let picture = person.picture.as_ref().map(|_| ANY_PICTURE);
             file.extend_from_slice(card::write(person, picture).as_bytes());
         }
-        let mut scanned = contacts::scan(&mut Cursor::new(file.as_slice()), &mut |mut record| {
+        let scanned = contacts::scan(&mut Cursor::new(file.as_slice()), &mut |mut record| {
             let Some(person) = place(&record).and_then(|place| people.get(&place)) else {
                 return Ok(());
             };
@@ -75,9 +74,6 @@ impl AddressBook {
             record.warnings.extend(person.is_elsewhere.then_some(ELSEWHERE));
             each(record)
         })?;
-        if self.people.is_empty() {
-            scanned.note(NO_PEOPLE);
-        }
         Ok(Scanned { layout: "Contacts database", frame: Vec::new(), ..scanned })
     }
 

@@ -13,8 +13,8 @@ mod wal;
 #[cfg(feature = "sqlite")]
 pub(super) use opened::{Database, Row};
 
-use super::bytes::{begins, tail};
-use super::{Kind, Recognised, pgp};
+use crate::kinds::bytes::{begins, tail};
+use crate::kinds::{Kind, Recognised, pgp};
 
 /// What a database begins with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -73,7 +73,7 @@ pub(super) fn recognise(head: &[u8]) -> Option<Recognised> {
     }
     if head.starts_with(b"bplist0") {
         // A configuration profile may come as a binary property list; it holds passwords.
-        let profile = super::bytes::holds(head, b"PayloadContent");
+        let profile = crate::kinds::bytes::holds(head, b"PayloadContent");
         let profile = profile.then_some(Recognised::sealed(Kind::Key));
         return Some(profile.unwrap_or(Recognised::plain(Kind::File)));
     }
@@ -86,7 +86,7 @@ fn tables(head: &[u8]) -> Recognised {
     const CREATE: &[u8] = b"CREATE TABLE ";
     let mut best = TABLES.len();
     let mut rest = head;
-    while let Some(at) = super::bytes::find(rest, CREATE) {
+    while let Some(at) = crate::kinds::bytes::find(rest, CREATE) {
         rest = tail(rest, at.saturating_add(CREATE.len()));
         let name = rest.trim_ascii_start();
         let name = name.strip_prefix(b"\"").or(name.strip_prefix(b"[")).unwrap_or(name);

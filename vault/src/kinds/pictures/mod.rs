@@ -109,7 +109,7 @@ pub fn fields_of(content: &mut (impl Read + Seek)) -> io::Result<Vec<Field>> {
 ///
 /// # Errors
 /// When `content` cannot be read.
-pub(super) fn is_sound(content: &mut dyn super::content::ReadSeek) -> io::Result<bool> {
+pub(super) fn is_sound(content: &mut dyn crate::kinds::content::ReadSeek) -> io::Result<bool> {
     let mut told = Told::default();
     film::tell(&mut Reach::new(content)?, &mut told)?;
     Ok(told.has_sound && !told.has_video)
