@@ -62,8 +62,8 @@ use content::{Blocked, Budget, Content, ReadSeek};
 pub use format::{Format, Framed, Whole, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 pub use sheet::{
-    CONTENT_MAX, Kept, Sheet, Sheets, Taken, has_log, has_records, scan_stream, sheets, streams,
-    take, take_streamed,
+    CONTENT_MAX, Kept, PartReader, Sheet, Sheets, Taken, has_log, has_records, scan_stream, sheets,
+    streams, take, take_streamed,
 };
 
 /// How many leading bytes of an item [`examine`] wants.

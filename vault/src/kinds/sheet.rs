@@ -103,6 +103,9 @@ pub fn scan_stream(
     })
 }
 
+/// Gives the bytes at a range.
+pub type PartReader<'a> = dyn FnMut(&Range<u64>) -> io::Result<Zeroizing<Vec<u8>>> + 'a;
+
 /// Takes a record out of content of any length, whose `part` at a range is asked for; none where
 /// the format needs all of it at once, which [`take`] has.
 ///
@@ -112,7 +115,7 @@ pub fn take_streamed(
     format: Format,
     content: &mut impl Read,
     how: &[u8],
-    part: &mut dyn FnMut(&Range<u64>) -> io::Result<Zeroizing<Vec<u8>>>,
+    part: &mut PartReader<'_>,
 ) -> io::Result<Option<Taken>> {
     let how = wire::decode::<How>(how, HOW_MAX).ok().and_then(|how| how.derived);
     let (Format::Health, Some(how)) = (format, how) else { return Ok(None) };

@@ -425,7 +425,7 @@ impl Origin for OnDisk<'_> {
     }
 
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        let path = self.path.as_ref().and_then(|path| log_of(path));
+        let path = self.path.as_ref().and_then(log_of);
         let Some(place) = path.and_then(|path| self.walk.place_of(&path)) else { return Ok(None) };
         let file = match File::open(place) {
             Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
