@@ -16,6 +16,7 @@ mod forms;
 mod journeys;
 mod keys;
 mod kill;
+mod kinds;
 mod large;
 mod logins;
 mod mail;

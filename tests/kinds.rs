@@ -1,0 +1,224 @@
+//! Photos, notes, documents, measurements and databases: found by an add, shown, and taken out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::tools::{has, program};
+use crate::support::{Bench, samples};
+
+fn with_sample() -> Bench {
+    let bench = Bench::with_vault();
+    let export = samples().join("icloud-export");
+    bench.open(["add", export.to_str().unwrap(), "--as", "all"]).ended_with(3);
+    bench
+}
+
+fn records(bench: &Bench, kind: &str) -> Vec<Value> {
+    let list = bench.open(["list", "--records", "--json", "--kind", kind]).succeeded().json();
+    list.as_array().unwrap().clone()
+}
+
+fn titles(records: &[Value]) -> BTreeSet<&str> {
+    records.iter().map(|record| record["title"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_photo_and_what_belongs_to_it_are_one() {
+    let bench = with_sample();
+    let photos = records(&bench, "photo");
+    let named = titles(&photos);
+    assert!(named.contains("IMG_4821.HEIC") && named.contains("IMG_0740.JPG"), "{named:?}");
+    // What was edited, and what tells of another, is beside it.
+    assert!(!named.contains("IMG_E4823.JPG"), "{named:?}");
+    assert!(!titles(&records(&bench, "video")).contains("IMG_4821.MOV"));
+    // A picture of a person is a part of the address book.
+    assert!(!named.iter().any(|name| name.starts_with("71C2A2C5")), "{named:?}");
+
+    let page = bench.open(["show", "IMG_4821.HEIC"]).succeeded().stdout;
+    for text in ["57.5", "Apple iPhone 99 Pro", "IMG_4821.MOV", "IMG_4821.xmp"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    // Its own date counts, not that of the file.
+    let july = ["--since", "2026-07", "--until", "2026-07"];
+    let out = [&["extract", "all", "--kind", "photo", "-o", "out"], &july[..]].concat();
+    bench.open(out).succeeded();
+    let taken: BTreeSet<String> = fs::read_dir(bench.path("out/Photos"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(taken.contains("IMG_4821.HEIC") && taken.contains("IMG_4821.MOV"), "{taken:?}");
+    for name in &taken {
+        let original = samples().join("icloud-export/Photos").join(name);
+        let written = fs::read(bench.path(&format!("out/Photos/{name}"))).unwrap();
+        assert_eq!(written, fs::read(original).unwrap(), "{name}");
+    }
+    let found = bench.open([&["find", "--kind", "photo"], &july[..]].concat()).succeeded().stdout;
+    assert!(found.contains("IMG_4821.HEIC"), "{found}");
+    // By its handle it is its files as well, and its bytes alone on stdout.
+    let handle = photos.iter().find(|record| record["title"] == "IMG_4821.HEIC").unwrap();
+    let handle = handle["handle"].as_str().unwrap();
+    bench.open(["extract", handle, "-o", "one"]).succeeded();
+    assert!(bench.path("one/Photos/IMG_4821.xmp").is_file());
+    let bytes = fs::read(samples().join("icloud-export/Photos/IMG_4821.HEIC")).unwrap();
+    assert_eq!(bench.open(["cat", handle]).succeeded().bytes, bytes);
+    assert_eq!(bench.open(["extract", handle, "-o", "-"]).succeeded().bytes, bytes);
+    // What a take-out's table says of it.
+    let deleted = photos.iter().find(|record| record["title"] == "IMG_0711.JPG").unwrap();
+    assert!(deleted["date"].is_string(), "{deleted}");
+}
+
+#[test]
+fn notes_are_told_by_their_place_or_by_who_adds_them() {
+    let bench = with_sample();
+    let notes = records(&bench, "note");
+    let named = titles(&notes);
+    for title in ["Sourdough", "Packing list", "宿"] {
+        assert!(named.contains(title), "{named:?}");
+    }
+    let listed = notes.iter().find(|note| note["title"] == "Packing list").unwrap();
+    assert!(listed["date"].as_str().unwrap().starts_with("2026-"), "{listed}");
+    bench.write("mine/one.txt", "My first note\nand its text\n");
+    bench.write("mine/two.md", "# My second note\n\n- [ ] a thing to do\n");
+    bench.write("mine/three.bin", "\u{0}\u{1}\u{2}");
+    bench.open(["add", "mine", "--as", "mine"]).succeeded();
+    assert_eq!(bench.open(["list", "mine", "--records"]).succeeded().stdout, "");
+    bench.open(["add", "mine", "--as", "mine", "--kind", "note"]).succeeded();
+    let mine = bench.open(["list", "mine", "--records", "--json"]).succeeded().json();
+    assert_eq!(
+        titles(mine.as_array().unwrap()),
+        BTreeSet::from(["My first note", "My second note"])
+    );
+    let page = bench.open(["show", "My second note"]).succeeded().stdout;
+    assert!(page.contains("a thing to do"), "{page}");
+    bench.open(["add", "mine", "--as", "mine", "--kind", "notes"]).ended_with(2);
+}
+
+#[test]
+fn people_in_a_database_are_the_people_in_the_cards() {
+    let bench = with_sample();
+    let people = records(&bench, "contact");
+    let in_database: Vec<&Value> = people
+        .iter()
+        .filter(|person| person["file"].as_str().unwrap().ends_with("abcddb"))
+        .collect();
+    assert!(in_database.len() > 15, "{}", in_database.len());
+    for person in in_database {
+        let (file, handle) = (person["file"].as_str().unwrap(), person["handle"].as_str().unwrap());
+        let card = bench.open(["cat", &format!("{file}#{handle}")]).succeeded().stdout;
+        assert!(card.starts_with("BEGIN:VCARD\r\nVERSION:3.0\r\n"), "{card}");
+        assert!(card.ends_with("END:VCARD\r\n"), "{card}");
+    }
+}
+
+#[test]
+fn what_health_exports_is_told_by_type_however_long_it_is() {
+    let bench = Bench::with_vault();
+    let entry = |kind: &str, number: u32| {
+        let at = format!("2026-09-{:02} 08:{:02}:00 +0200", number % 28 + 1, number % 60);
+        let note = "a note ".repeat(20);
+        format!(
+            " <Record type=\"HKQuantityTypeIdentifier{kind}\" sourceName=\"Watch\" unit=\"{note}\" \
+             startDate=\"{at}\" endDate=\"{at}\" value=\"{number}\"/>\n"
+        )
+    };
+    // Longer than what is held of a file.
+    let mut export = "<?xml version=\"1.0\"?>\n<!DOCTYPE HealthData [\n<!ENTITY a \"b\">\n]>\n\
+                      <HealthData locale=\"en_US\">\n"
+        .to_owned();
+    let mut number = 0;
+    while export.len() as u64 <= vault::kinds::CONTENT_MAX {
+        export += &entry(if number % 50_000 == 7 { "BodyMass" } else { "HeartRate" }, number);
+        number += 1;
+    }
+    export += "</HealthData>\n";
+    bench.write("health/exportar.xml", &export);
+    bench.open(["add", "health", "--as", "health"]).succeeded();
+    let records = records(&bench, "health");
+    assert_eq!(titles(&records), BTreeSet::from(["Body Mass", "Heart Rate"]));
+    let mass = bench.open(["cat", "Body Mass"]).succeeded().stdout;
+    let expected = (0..number).filter(|number| number % 50_000 == 7);
+    let expected: String = expected.map(|number| entry("BodyMass", number)).collect();
+    let lines: Vec<&str> = mass.lines().filter(|line| line.contains("<Record")).collect();
+    let wanted: Vec<&str> = expected.lines().collect();
+    assert_eq!(lines, wanted);
+}
+
+/// Commits as fast as it can what keeps the sums of two tables equal, until its input ends.
+const WRITER: &str = r#"
+import os, sqlite3, sys, threading
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=WAL")
+db.execute("PRAGMA wal_autocheckpoint=20")
+db.execute("CREATE TABLE a(v INT, pad BLOB)")
+db.execute("CREATE TABLE b(v INT, pad BLOB)")
+db.execute("INSERT INTO a VALUES(0, '')")
+db.execute("INSERT INTO b VALUES(0, '')")
+print("ready", flush=True)
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+n = 0
+while not stop.is_set():
+    n += 1
+    db.execute("BEGIN IMMEDIATE")
+    for table in ("a", "b"):
+        db.execute(f"INSERT INTO {table} VALUES({n}, randomblob(3000))")
+        db.execute(f"DELETE FROM {table} WHERE v < {n - 100}")
+    db.execute("COMMIT")
+    if n % 50 == 0:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+"#;
+
+/// Prints what is wrong with a database that was taken out.
+const READER: &str = r#"
+import sqlite3, sys
+for path in sys.argv[1:]:
+    db = sqlite3.connect(path)
+    [whole] = db.execute("PRAGMA integrity_check").fetchone()
+    [[a], [b]] = [db.execute(f"SELECT sum(v) FROM {t}").fetchone() for t in "ab"]
+    if whole != "ok" or a != b:
+        print(path, whole, a, b)
+"#;
+
+#[test]
+fn a_database_that_is_being_written_is_one_state_of_it() {
+    if !has(&["python3"]) {
+        return;
+    }
+    // 200 take some minutes.
+    let count = std::env::var("ICVAULT_TEST_LIVE_ADDS").ok();
+    let count: usize = count.map_or(15, |count| count.parse().unwrap());
+    let bench = Bench::with_vault_in_memory();
+    fs::create_dir(bench.path("live")).unwrap();
+    let mut writer = program("python3", ["-c", WRITER, "live/store.sqlite"], &bench.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !bench.path("live/store.sqlite-wal").exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut stored = Vec::new();
+    for number in 0..count {
+        let added = bench.open(["add", "live", "--as", "live"]);
+        // One whose lock was not to be had is told and left out.
+        if added.code == 0 {
+            let out = format!("out/{number}");
+            bench.open(["extract", "live", "-o", &out]).succeeded();
+            stored.push(format!("{out}/store.sqlite"));
+        } else {
+            assert!(added.stderr.contains("database") || added.stdout.contains("database"));
+        }
+    }
+    drop(writer.stdin.take());
+    writer.wait().unwrap();
+    assert!(stored.len() * 2 > count, "{} of {count}", stored.len());
+    let args = ["-c", READER].into_iter().chain(stored.iter().map(String::as_str));
+    let wrong = program("python3", args, &bench.path("")).output().unwrap();
+    assert!(wrong.status.success(), "{}", String::from_utf8_lossy(&wrong.stderr));
+    assert_eq!(String::from_utf8_lossy(&wrong.stdout), "");
+}
