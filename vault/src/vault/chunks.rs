@@ -557,5 +557,6 @@ pub(crate) fn open_table(
 ) -> Result<Table<Plain>> {
     let name = table_name(id);
     let plain = Plain::open(vault.store.as_ref(), &vault.keys().bundle, Compartment::Index, &name)?;
-    Table::open(plain, vault.id(), class).map_err(|error| error.on_if_unnamed(|| name.to_string()))
+    Table::open(plain.held(), vault.id(), class)
+        .map_err(|error| error.on_if_unnamed(|| name.to_string()))
 }

@@ -26,10 +26,20 @@ impl ReadAt for Stored {
     }
 }
 
+/// How much is decrypted to read a few bytes.
+const PIECE_SIZE: u64 = 64 << 10;
+/// The longest object that may be held in memory once it was asked often, in bytes.
+const HELD_MAX: u64 = 16 << 20;
+
 /// The authenticated plaintext of an object.
 pub(crate) struct Plain {
     reader: payload::Reader<Stored>,
     name: Name,
+    may_be_held: bool,
+    /// How much was decrypted so far.
+    decrypted: u64,
+    /// All of it.
+    held: Option<Vec<u8>>,
 }
 
 impl Plain {
@@ -44,7 +54,25 @@ impl Plain {
         let object = Stored(store.open(name)?);
         let reader = payload::Reader::open(object, &[identity])
             .map_err(|error| error.on_if_unnamed(|| name.to_string()))?;
-        Ok(Self { reader, name: name.clone() })
+        Ok(Self { reader, name: name.clone(), may_be_held: false, decrypted: 0, held: None })
+    }
+
+    /// For what is read here and there, over and over, and holds no content: it is decrypted as a
+    /// whole once that costs less than what was decrypted already.
+    pub(crate) fn held(self) -> Self {
+        Self { may_be_held: true, ..self }
+    }
+
+    fn hold(&mut self) -> Result<()> {
+        let length = self.reader.plain_length();
+        let may_be_held = self.may_be_held && length <= HELD_MAX;
+        if self.held.is_some() || !may_be_held || self.decrypted <= length.saturating_mul(2) {
+            return Ok(());
+        }
+        let mut held = vec![0; usize::try_from(length).unwrap_or_default()];
+        self.reader.read_at(0, &mut held)?;
+        self.held = Some(held);
+        Ok(())
     }
 }
 
@@ -54,10 +82,20 @@ impl Plaintext for Plain {
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let held = self.hold().and_then(|()| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let held = self.held.as_ref().and_then(|held| held.get(start..)?.get(..buffer.len()));
+            match held {
+                Some(held) => buffer.copy_from_slice(held),
+                None => {
+                    self.decrypted = self.decrypted.saturating_add(PIECE_SIZE);
+                    self.reader.read_at(offset, buffer)?;
+                }
+            }
+            Ok(())
+        });
         let name = &self.name;
-        self.reader
-            .read_at(offset, buffer)
-            .map_err(|error| error.on_if_unnamed(|| name.to_string()))
+        held.map_err(|error: Error| error.on_if_unnamed(|| name.to_string()))
     }
 }
 
