@@ -56,6 +56,8 @@ pub struct RecordChange {
     pub matched_by: Option<Quality>,
     /// Whether the other side has what this may be, and more than one thing comes into question.
     pub is_ambiguous: bool,
+    /// How often it is so: a record may stand in several files.
+    pub copies: usize,
 }
 
 /// How the records of two snapshots differ.
@@ -338,7 +340,7 @@ impl Compared {
                 Fate::Removed => (Some(record), None),
                 _ => (None, Some(record)),
             };
-            RecordChange { fate, before, after, matched_by: None, is_ambiguous: false }
+            RecordChange { fate, before, after, matched_by: None, is_ambiguous: false, copies: 1 }
         };
         let ambiguous = ambiguous(&self.removed, &self.added);
         let removed = self.removed.into_iter().map(|record| alone(Fate::Removed, record));
@@ -348,7 +350,7 @@ impl Compared {
             self.changes.push(change);
         }
         sort(&mut self.changes);
-        self.changes
+        once(self.changes)
     }
 
     /// What says all the same under another name, for its id was lost or another record came to
@@ -418,7 +420,14 @@ impl RecordChange {
         after: StoredRecord,
         matched_by: Option<Quality>,
     ) -> Self {
-        Self { fate, before: Some(before), after: Some(after), matched_by, is_ambiguous: false }
+        Self {
+            fate,
+            before: Some(before),
+            after: Some(after),
+            matched_by,
+            is_ambiguous: false,
+            copies: 1,
+        }
     }
 
     /// The record as it is, or as it was where it is no more.
@@ -463,6 +472,27 @@ fn ambiguous(removed: &[StoredRecord], added: &[StoredRecord]) -> BTreeSet<Field
 /// The file a record is in, down to the member of an archive, and its format.
 fn file(place: &RecordPlace) -> (Vec<u8>, Vec<String>, String) {
     (place.file.key().to_vec(), place.members.clone(), place.format.clone())
+}
+
+/// What became of a record in several files alike is told once, of the first of them. What moved
+/// took a way of its own each time.
+fn once(changes: Vec<RecordChange>) -> Vec<RecordChange> {
+    let mut told: HashMap<_, usize> = HashMap::new();
+    let mut kept: Vec<RecordChange> = Vec::new();
+    for change in changes {
+        let side = |record: &Option<StoredRecord>| {
+            record.as_ref().map(|record| (record.compartment, record.name, record.facts.digest))
+        };
+        let key = (change.fate, side(&change.before), side(&change.after));
+        match told.get(&key).and_then(|&at| kept.get_mut(at)) {
+            Some(first) if change.fate != Fate::Moved => first.copies += 1,
+            _ => {
+                told.insert(key, kept.len());
+                kept.push(change);
+            }
+        }
+    }
+    kept
 }
 
 /// Puts changes into the order of kind, title, place, user and what became of them.
@@ -729,7 +759,8 @@ mod tests {
         assert!(general(&[one, other], &[one]).is_empty());
         assert!(general(&[one, other], &[other]).is_empty());
         assert!(general(&[one], &[other, one]).is_empty());
-        assert_eq!(general(&[one, other], &[]).len(), 2);
+        assert_eq!(general(&[one, other], &[]).len(), 1);
+        assert_eq!(general(&[one, two], &[]).len(), 2);
         let changed = general(&[one, two], &[made(1, 3, "letter"), two]);
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].0, Fate::Changed);
