@@ -58,6 +58,12 @@ pub(crate) enum Verb {
     Certs(Certs),
     /// Write the bytes of an item to stdout
     Cat(Cat),
+    /// Say when an item or record changed
+    History(History),
+    /// Say what differs between two snapshots, or a snapshot and an export on disk
+    Diff(Diff),
+    /// Write what is missing now as files that the apps import
+    Recover(Recover),
     /// Write items into a folder
     #[command(alias = "restore")]
     Extract(Extract),
@@ -359,6 +365,97 @@ pub(crate) struct Cat {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = RECORDS)]
+pub(crate) struct History {
+    /// A record, a path or a handle
+    pub(crate) item: OsString,
+    /// Every snapshot that has it, not its versions only
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the letters of `diff` mean.
+const COMPARING: &str = "+ added, - removed, M content or a field changed, R moved: the same under \
+    another name or in another file, T another type, U only mode, attributes or time changed, \
+    ? content changed and the time of its change did not, as on a drive that decays. Records are the same \
+    by the id they have, else by their fields, whatever their file is called and in whatever order \
+    they stand; what every export writes anew is no change.";
+
+#[derive(clap::Args)]
+#[command(after_help = COMPARING)]
+pub(crate) struct Diff {
+    /// The earlier SNAPSHOT; alone, the newest of a source is compared with the one before it
+    #[arg(value_name = "A")]
+    pub(crate) before: OsString,
+    /// The later SNAPSHOT, or the PATH of an export that is not added: ./PATH where a snapshot is
+    /// called so [the newest of the same source]
+    #[arg(value_name = "B")]
+    pub(crate) after: Option<OsString>,
+    /// What files hold, one by one: logins, cards, events, messages
+    #[arg(long)]
+    pub(crate) records: bool,
+    /// Only how many of each kind
+    #[arg(long)]
+    pub(crate) stat: bool,
+    /// End with code 5 when there are differences
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// With --records: what the fields that changed said and say, secrets too
+    #[arg(long, requires = "records", conflicts_with = "stat")]
+    pub(crate) reveal: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How records are brought back.
+const RECOVERING: &str = "Without --from, --since and -o the earlier snapshots are listed that have what is \
+    missing now; with -o alone the snapshot before the newest of each source is taken. \
+    Missing is what no source has today: what only moved is not. People come as one .vcf, events as .ics, logins as the \
+    table that Passwords imports, messages as an mbox: the apps add what is in these files to what they \
+    have. Never open an .abbu or .icbu archive to get something back: it replaces everything there is. \
+    DATE is 2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
+
+#[derive(clap::Args)]
+#[command(after_help = RECOVERING)]
+pub(crate) struct Recover {
+    /// A KIND (contacts, passwords, events, mail) or a SOURCE [everything]
+    #[arg(value_name = "KIND|SOURCE")]
+    pub(crate) what: Option<String>,
+    /// What this SNAPSHOT had
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "since")]
+    pub(crate) from: Option<OsString>,
+    /// What was there at any time since this DATE
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Missing in this SNAPSHOT, or in the export at PATH that is not added; of a single file its
+    /// kinds count [the newest of every source]
+    #[arg(long, value_name = "SNAPSHOT|PATH")]
+    pub(crate) against: Option<OsString>,
+    /// What has changed since as well, as it was
+    #[arg(long)]
+    pub(crate) changed: bool,
+    /// Records of this kind only
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Only records with this in title, place or user, or with this handle; may be repeated
+    #[arg(long, value_name = "TERM")]
+    pub(crate) pick: Vec<String>,
+    /// The file to make, or the folder for several; - for one file to stdout
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
 #[command(after_help = NAMING)]
 pub(crate) struct Extract {
     /// ITEM, SNAPSHOT or SNAPSHOT:ITEM [the newest of every source]
@@ -562,6 +659,9 @@ impl Args {
             Verb::Show(verb) => verb.json,
             Verb::Certs(verb) => verb.json,
             Verb::Find(verb) => verb.json,
+            Verb::History(verb) => verb.json,
+            Verb::Diff(verb) => verb.json,
+            Verb::Recover(verb) => verb.json,
             Verb::Extract(verb) => verb.json,
             Verb::Check(verb) => verb.json,
             Verb::Info(verb) => verb.json,

@@ -126,6 +126,11 @@ impl Ui {
         code.number()
     }
 
+    /// Whether more is printed than is asked for as a rule.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// How many items of a sort a summary names.
     pub(crate) fn named_max(&self) -> usize {
         if self.verbose { usize::MAX } else { NAMED_MAX }

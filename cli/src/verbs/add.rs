@@ -463,7 +463,7 @@ fn tell_untold(ui: &Ui, summary: &Summary) -> Result<()> {
 }
 
 /// What one record of a kind is called.
-fn record_noun(kind: Kind) -> &'static str {
+pub(super) fn record_noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Passwords => "login",
         Kind::Cards => "card",

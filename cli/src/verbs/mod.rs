@@ -2,18 +2,23 @@
 
 mod add;
 mod certs;
+mod changes;
 mod check;
 mod choose;
 mod copy;
+mod diff;
 mod export;
 mod extract;
 mod find;
+mod history;
 mod info;
 mod init;
 mod key;
 mod list;
+mod live;
 mod manual;
 mod records;
+mod recover;
 mod show;
 mod snapshots;
 mod take;
@@ -39,6 +44,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<Code> {
         Verb::Certs(verb) => certs::certs(args, verb, ui),
         Verb::Show(verb) => show::show(args, verb, ui),
         Verb::Cat(verb) => extract::cat(args, verb, ui),
+        Verb::History(verb) => history::history(args, verb, ui),
+        Verb::Diff(verb) => diff::diff(args, verb, ui),
+        Verb::Recover(verb) => recover::recover(args, verb, ui),
         Verb::Extract(verb) => extract::extract(args, verb, ui),
         Verb::Export(verb) => export::export(args, verb, ui),
         Verb::Check(verb) => check::check(args, verb, ui),

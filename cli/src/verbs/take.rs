@@ -103,7 +103,7 @@ pub(super) fn refuse_terminal(is_sealed: bool, reveal: bool) -> Result<()> {
 }
 
 /// Records of one format in a file of it, with their exact bytes.
-fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
     let Some(first) = taken.first() else { return Ok(Zeroizing::default()) };
     let format = first.opened.format;
     let framed = taken.iter().map(|taken| Framed {
@@ -124,7 +124,7 @@ fn native(taken: &[Taken]) -> Result<Zeroizing<Vec<u8>>> {
     })
 }
 
-fn apple_csv(taken: &[Taken], cells: Cells) -> Result<(Zeroizing<Vec<u8>>, Written)> {
+pub(super) fn apple_csv(taken: &[Taken], cells: Cells) -> Result<(Zeroizing<Vec<u8>>, Written)> {
     let fields: Vec<Vec<Field>> = taken.iter().map(|taken| taken.opened.fields()).collect();
     // Once as large as it gets: a vector that grows would leave its old bytes behind.
     let size: usize = fields.iter().flatten().map(|field| 2 * field.value.len() + 64).sum();
@@ -184,7 +184,12 @@ fn modern(vault: &Vault, taken: &[Taken], ui: &Ui) -> Result<Zeroizing<Vec<u8>>>
 
 /// Makes a file; one that is there stays unless it was asked for. What is sealed is for its owner
 /// alone, and so is the folder that is made for it.
-fn write_file(path: &Path, bytes: &[u8], overwrite: Overwrite, is_sealed: bool) -> Result<()> {
+pub(super) fn write_file(
+    path: &Path,
+    bytes: &[u8],
+    overwrite: Overwrite,
+    is_sealed: bool,
+) -> Result<()> {
     let failed = |error: io::Error| {
         let failure = Failure::new(Code::Failed, format!("writing {}: {error}", path.display()));
         match error.kind() {

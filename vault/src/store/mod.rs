@@ -6,6 +6,7 @@
 
 mod folder;
 mod memory;
+mod overlay;
 #[cfg(test)]
 mod suite;
 
@@ -16,6 +17,7 @@ use crate::error::Result;
 
 pub use folder::FolderStore;
 pub use memory::{Faults, MemoryStore};
+pub use overlay::OverlayStore;
 
 /// A part of a vault's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,8 @@
 mod add;
 mod assets;
 mod chunks;
+mod compare_items;
+mod compare_records;
 mod copy;
 mod export;
 mod extract;
@@ -48,6 +50,8 @@ use crate::wire::Malformed;
 pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
+pub use compare_items::{ItemChange, ItemChanges, compare_items};
+pub use compare_records::{Fate, RecordChange, RecordChanges, compare_records, missing_records};
 pub use copy::{Copied, CopyOptions, copy, is_copy_begun};
 pub use export::{Exported, export};
 pub use extract::{ExtractOptions, Extracted, FlatNames, Lost, cat, extract, preview};

@@ -1,0 +1,153 @@
+//! Differences as they are printed: which fields of a record changed, and its document for machines.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use vault::kinds::{Field, Kind};
+use vault::vault::{
+    Fate, OpenedRecord, RecordChange, RecordReader, SnapshotInfo, StoredRecord, Vault,
+};
+use zeroize::Zeroizing;
+
+use super::add::record_noun;
+use super::records::Shown;
+use crate::ui::{self, Ui};
+
+/// A field that does not say what it said. Several fields of one name count as one.
+pub(super) struct FieldChange {
+    pub(super) name: String,
+    pub(super) before: Vec<Zeroizing<String>>,
+    pub(super) after: Vec<Zeroizing<String>>,
+}
+
+/// The fields that differ, in the order of the record as it is.
+pub(super) fn field_changes(before: &OpenedRecord, after: &OpenedRecord) -> Vec<FieldChange> {
+    let (before, after) = (before.fields(), after.fields());
+    let mut names: Vec<String> = Vec::new();
+    let mut sides: BTreeMap<String, [Vec<Zeroizing<String>>; 2]> = BTreeMap::new();
+    let all = after.into_iter().map(|field| (1, field));
+    for (side, Field { name, value, .. }) in all.chain(before.into_iter().map(|field| (0, field))) {
+        if !names.contains(&name) {
+            names.push(name.clone());
+        }
+        if let Some(values) = sides.entry(name).or_default().get_mut(side)
+            && !value.is_empty()
+        {
+            values.push(value);
+        }
+    }
+    let mut changes = Vec::new();
+    for name in names {
+        let Some([before, after]) = sides.remove(&name) else { continue };
+        let sorted = |values: &[Zeroizing<String>]| {
+            let mut sorted: Vec<Zeroizing<String>> = values.to_vec();
+            sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+            sorted
+        };
+        if sorted(&before) != sorted(&after) {
+            changes.push(FieldChange { name, before, after });
+        }
+    }
+    changes
+}
+
+/// Opens both sides of records that changed.
+pub(super) struct Opener<'v> {
+    before: RecordReader<'v>,
+    after: RecordReader<'v>,
+}
+
+impl<'v> Opener<'v> {
+    pub(super) fn new(vault: &'v Vault, before: &'v SnapshotInfo, after: &'v SnapshotInfo) -> Self {
+        let [before, after] = [before, after].map(|info| RecordReader::new(vault, info));
+        Self { before, after }
+    }
+
+    /// The fields that differ; empty for what has not two sides.
+    pub(super) fn fields(
+        &mut self,
+        before: Option<&StoredRecord>,
+        after: Option<&StoredRecord>,
+    ) -> vault::error::Result<Vec<FieldChange>> {
+        let Some((before, after)) = before.zip(after) else { return Ok(Vec::new()) };
+        Ok(field_changes(&self.before.open(before)?, &self.after.open(after)?))
+    }
+}
+
+/// A change of a record as the machine reads it. `info` is of the side that is shown.
+pub(super) fn record_document(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    change: &RecordChange,
+    fate: Fate,
+    fields: &[FieldChange],
+    reveal: bool,
+) -> Value {
+    let mut document = Shown::new(vault, change.record()).document(info);
+    let Some(map) = document.as_object_mut() else { return document };
+    let mut set = |name: &str, value: Value| map.insert(name.to_owned(), value);
+    set("change", json!(fate.as_str()));
+    set("fields", fields.iter().map(|field| json!(field.name)).collect());
+    set("matched_by", json!(change.matched_by.map(|quality| quality.as_str())));
+    set("ambiguous", json!(change.is_ambiguous));
+    set("copies", json!(change.copies));
+    if let Some(before) = change.before.as_ref().and_then(|before| before.place.as_ref()) {
+        set("path_before", json!(ui::plain(&before.file.to_display())));
+    }
+    if reveal {
+        let texts = |values: &[Zeroizing<String>]| -> Value {
+            values.iter().map(|value| json!(value.as_str())).collect()
+        };
+        let value = |field: &FieldChange| {
+            let (before, after) = (texts(&field.before), texts(&field.after));
+            json!({ "name": field.name, "before": before, "after": after })
+        };
+        set("values", fields.iter().map(value).collect());
+    }
+    document
+}
+
+/// `3 contacts`, for a kind as it is stored.
+pub(super) fn counted(kind: &str, number: u64) -> String {
+    match Kind::parse(kind) {
+        Some(kind) => ui::count(number, record_noun(kind)),
+        None => format!("{} {}", ui::count(number, "record"), ui::escape(kind)),
+    }
+}
+
+/// `2 logins, 1 contact`.
+pub(super) fn counted_all<'k>(kinds: impl Iterator<Item = &'k str>) -> String {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    kinds.for_each(|kind| *counts.entry(kind).or_default() += 1);
+    let words: Vec<String> = counts.iter().map(|(kind, &number)| counted(kind, number)).collect();
+    words.join(", ")
+}
+
+/// Tells what could not be compared. Whether anything was lost.
+pub(super) fn tell_limits(
+    ui: &Ui,
+    lost: &[vault::Error],
+    locked: bool,
+    left_out: bool,
+    things: &str,
+) -> bool {
+    for error in lost.iter().take(ui.named_max()) {
+        ui.warn(format!(
+            "a part of a snapshot is lost; what it held may look as if it were not there: {error}"
+        ));
+    }
+    if !lost.is_empty() {
+        ui.hint("icvault check says how much; another copy of the vault may have it");
+    }
+    if locked {
+        ui.warn(format!(
+            "sealed {things} are locked, and were not compared (use the full passphrase)"
+        ));
+    }
+    if left_out {
+        ui.warn(format!(
+            "sealed {things} are left out of this copy on purpose, and were not compared"
+        ));
+    }
+    !lost.is_empty()
+}

@@ -1,0 +1,662 @@
+//! `recover`: what is missing now, as files that the apps import.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use vault::ErrorKind;
+use vault::files::{ItemPath, Target, collision_key};
+use vault::keys::Compartment;
+use vault::kinds::certificates::is_store;
+use vault::kinds::logins::Cells;
+use vault::kinds::{Format, Kind, messages};
+use vault::progress::Silent;
+use vault::vault::{
+    self as library, ExtractOptions, Extracted, Fate, RecordChange, RecordChanges, RecordReader,
+    SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
+};
+use zeroize::Zeroizing;
+
+use super::add::record_noun;
+use super::changes::{counted, counted_all, record_document, tell_limits};
+use super::live::{is_there, live};
+use super::records::Shown;
+use super::take::{self, Taken};
+use crate::args::{Args, Overwrite, Recover};
+use crate::errors::{Code, Failure, Result};
+use crate::names;
+use crate::session::{self, Purpose, Session};
+use crate::ui::{self, Content, Ui};
+
+pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
+    let mut session = session::open(args, ui, Purpose::Read)?;
+    let mut scope = Scope::of(&session.vault, verb)?;
+    let from = from(&session.vault, verb, &scope)?;
+    let against = against(&mut session, verb, &from, &mut scope, ui)?;
+    let vault = &session.vault;
+    let mut found = missing_records(vault, &from, &against);
+    let (mut is_lost, mut locked, mut left_out) = (false, false, false);
+    for one in &mut found {
+        one.changes.retain(|change| scope.fits(vault, verb, change));
+        is_lost |= tell_limits(ui, &one.lost, false, false, "records");
+        locked |= one.locked;
+        left_out |= one.left_out;
+    }
+    tell_limits(ui, &[], locked, left_out, "records");
+    let damaged = if is_lost { Code::Damaged } else { Code::Done };
+    if is_list(verb) {
+        return list(ui, verb, &from, &found).map(|()| damaged);
+    }
+    let changed = found.iter().flat_map(|one| &one.changes);
+    let changed = changed.filter(|change| change.fate == Fate::Changed).count();
+    let missing = select(verb, &found);
+    if changed > 0 && !verb.changed {
+        ui.note(format!(
+            "{} changed since; with --changed what was is taken too",
+            ui::count(changed as u64, "record")
+        ));
+    }
+    if missing.is_empty() {
+        if verb.json {
+            ui.json(&json!([]))?;
+        } else {
+            ui.line(nothing(&scope, &against))?;
+        }
+        return Ok(damaged);
+    }
+    rehearse(ui, &from, &missing);
+    let Some(output) = verb.output.as_deref().filter(|_| !verb.dry_run) else {
+        print(vault, verb, &from, &missing, ui)?;
+        return Ok(damaged);
+    };
+    write(vault, verb, &from, &missing, output, ui).map(|code| code.max(damaged))
+}
+
+/// Whether what is asked is which earlier snapshots have something.
+fn is_list(verb: &Recover) -> bool {
+    verb.from.is_none()
+        && verb.since.is_none()
+        && verb.against.is_none()
+        && verb.output.is_none()
+        && !verb.dry_run
+}
+
+/// Of which source and which kinds.
+struct Scope {
+    source: Option<String>,
+    kinds: Option<Vec<String>>,
+}
+
+impl Scope {
+    fn of(vault: &Vault, verb: &Recover) -> Result<Self> {
+        let mut scope = Self { source: None, kinds: None };
+        if let Some(word) = &verb.what {
+            if vault.heads().roll().contains_key(word) {
+                scope.source = Some(word.clone());
+            } else {
+                let kind = kind(word).ok_or_else(|| {
+                    let sources: Vec<String> = vault.heads().roll().into_keys().collect();
+                    Failure::new(Code::NotFound, format!("no kind and no source: {word}"))
+                        .hint(format!("kinds: {}; sources: {}", kinds(), sources.join(", ")))
+                })?;
+                scope.kinds = Some(vec![kind.as_str().to_owned()]);
+            }
+        }
+        if let Some(word) = &verb.kind {
+            let kind = kind(word).ok_or_else(|| {
+                Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", kinds()))
+            })?;
+            scope.kinds = Some(vec![kind.as_str().to_owned()]);
+        }
+        Ok(scope)
+    }
+
+    fn fits(&self, vault: &Vault, verb: &Recover, change: &RecordChange) -> bool {
+        let Some(record) = &change.before else { return false };
+        let facts = &record.facts;
+        let handle = vault.record_handle(record.compartment, &record.name);
+        let handle = handle.map(|handle| handle.to_string()).unwrap_or_default();
+        let is_picked = |term: &String| {
+            let term = term.to_lowercase();
+            let is_in = |text: &String| text.to_lowercase().contains(&term);
+            let is_handle = term.len() >= "r0000".len() && handle.starts_with(&term);
+            [&facts.title, &facts.place, &facts.user].into_iter().any(is_in) || is_handle
+        };
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&facts.kind))
+            && (verb.pick.is_empty() || verb.pick.iter().any(is_picked))
+    }
+}
+
+/// The kind that a person means by a word or its plural.
+fn kind(word: &str) -> Option<Kind> {
+    let word = word.to_lowercase();
+    let one = word.strip_suffix('s').unwrap_or(&word);
+    let is_meant = |kind: &Kind| {
+        [word.as_str(), one]
+            .iter()
+            .any(|word| *word == kind.as_str() || *word == record_noun(*kind))
+    };
+    match one {
+        "reminder" => Some(Kind::Event),
+        "people" => Some(Kind::Contact),
+        _ => Kind::ALL.into_iter().find(is_meant),
+    }
+}
+
+fn kinds() -> String {
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The snapshots that may have what is missing, in order.
+fn from(vault: &Vault, verb: &Recover, scope: &Scope) -> Result<Vec<SnapshotInfo>> {
+    if let Some(text) = &verb.from {
+        return Ok(vec![names::whole_snapshot(vault, text)?]);
+    }
+    let (since, _) = names::period(verb.since.as_deref(), None)?;
+    let newest = vault.newest()?;
+    let mut all = vault.snapshots()?;
+    all.retain(|info| scope.source.as_ref().is_none_or(|source| *source == info.snapshot.source));
+    if all.is_empty() {
+        return Err(Failure::new(Code::NotFound, "nothing was added yet"));
+    }
+    let is_newest = |info: &SnapshotInfo| {
+        newest.get(&info.snapshot.source).is_some_and(|new| new.id == info.id)
+    };
+    if let Some(since) = since {
+        // What was there at that moment was stored before.
+        let then = |info: &SnapshotInfo| {
+            let same = |other: &&SnapshotInfo| other.snapshot.source == info.snapshot.source;
+            let before = all.iter().filter(same).filter(|other| other.time <= since);
+            before.map(|other| other.id).next_back() == Some(info.id)
+        };
+        let is_asked = |info: &SnapshotInfo| {
+            (info.time >= since || then(info)) && (verb.against.is_some() || !is_newest(info))
+        };
+        let asked: Vec<SnapshotInfo> = all.iter().filter(|info| is_asked(info)).cloned().collect();
+        return Ok(asked);
+    }
+    if is_list(verb) {
+        all.retain(|info| !is_newest(info));
+    } else if verb.against.is_some() {
+        all.retain(is_newest);
+    } else {
+        let back = |source: &String| vault.resolve(&Spec::Source { name: source.clone(), back: 1 });
+        let before: Vec<_> = newest.keys().filter_map(|source| back(source).ok()).collect();
+        all.retain(|info| before.iter().any(|before| before.id == info.id));
+    }
+    Ok(all)
+}
+
+/// Where it is missing.
+fn against(
+    session: &mut Session,
+    verb: &Recover,
+    from: &[SnapshotInfo],
+    scope: &mut Scope,
+    ui: &Ui,
+) -> Result<Vec<SnapshotInfo>> {
+    let Some(text) = &verb.against else {
+        return Ok(session.vault.newest()?.into_values().collect());
+    };
+    let failure = match names::whole_snapshot(&session.vault, text) {
+        Ok(info) => return Ok(vec![info]),
+        Err(failure) => failure,
+    };
+    let path = Path::new(text);
+    let source = from.first().map(|info| info.snapshot.source.clone());
+    let Some(source) = source.filter(|_| failure.is(Code::NotFound) && is_there(path)) else {
+        return Err(failure);
+    };
+    let info = live(session, path, &source, ui)?;
+    if path.is_file() && scope.kinds.is_none() {
+        // A file of people says nothing of logins.
+        let mut all = library::records(&session.vault, &info);
+        let mut kinds: HashSet<String> = HashSet::new();
+        while let Some(record) = all.next_record()? {
+            kinds.insert(record.facts.kind);
+        }
+        let mut kinds: Vec<String> = kinds.into_iter().collect();
+        kinds.sort();
+        ui.note(format!("compared by what the file holds: {}", kinds.join(", ")));
+        scope.kinds = Some(kinds);
+    }
+    Ok(vec![info])
+}
+
+/// Says per earlier snapshot what it has.
+fn list(ui: &Ui, verb: &Recover, from: &[SnapshotInfo], found: &[RecordChanges]) -> Result<()> {
+    let is_missing = |change: &&RecordChange| change.fate == Fate::Removed || verb.changed;
+    let mut documents = Vec::new();
+    let mut rows: Vec<(&SnapshotInfo, String)> = Vec::new();
+    for (info, one) in from.iter().zip(found) {
+        let missing = one.changes.iter().filter(is_missing);
+        let kinds: Vec<&str> = missing.map(|change| change.record().facts.kind.as_str()).collect();
+        if kinds.is_empty() {
+            continue;
+        }
+        let mut counts: serde_json::Map<String, Value> = serde_json::Map::new();
+        for kind in &kinds {
+            let number = kinds.iter().filter(|other| *other == kind).count();
+            counts.insert((*kind).to_owned(), json!(number));
+        }
+        documents.push(json!({
+            "snapshot": info.id.to_string(),
+            "number": info.number,
+            "source": info.snapshot.source,
+            "time": ui::rfc3339(info.time),
+            "missing": counts,
+        }));
+        rows.push((info, counted_all(kinds.into_iter())));
+    }
+    if verb.json {
+        return ui.json(&Value::Array(documents));
+    }
+    let Some((newest, _)) = rows.last() else {
+        return ui
+            .line("nothing is missing: all that earlier snapshots held is in the newest ones");
+    };
+    let newest = super::short(newest.id);
+    rows.sort_by(|(one, _), (other, _)| one.snapshot.source.cmp(&other.snapshot.source));
+    let mut source = None;
+    for (info, words) in &rows {
+        if source != Some(&info.snapshot.source) {
+            source = Some(&info.snapshot.source);
+            ui.line(ui::escape(&info.snapshot.source))?;
+        }
+        let (id, time) = (super::short(info.id), ui::moment(info.time));
+        ui.line(format!("  {id}  {:>4}  {time}  missing now: {words}", info.number))?;
+    }
+    let what = verb.what.as_deref().map(|what| format!("{what} ")).unwrap_or_default();
+    ui.hint(format!(
+        "icvault recover {what}--from {newest} names them; with -o FILE they are written"
+    ));
+    Ok(())
+}
+
+/// A record that is missing, and the number of the snapshot that has it.
+struct Missing<'c> {
+    from: usize,
+    change: &'c RecordChange,
+    record: &'c StoredRecord,
+}
+
+/// Of each record its newest state, once.
+fn select<'c>(verb: &Recover, found: &'c [RecordChanges]) -> Vec<Missing<'c>> {
+    let mut names = HashMap::new();
+    let mut digests = HashMap::new();
+    let mut seen = HashSet::new();
+    let mut missing = Vec::new();
+    for (from, one) in found.iter().enumerate().rev() {
+        for change in &one.changes {
+            let is_wanted = change.fate == Fate::Removed || verb.changed;
+            let Some(record) = change.before.as_ref().filter(|_| is_wanted) else { continue };
+            let name = (record.compartment, record.name);
+            let digest = (record.compartment, record.facts.digest);
+            let is_newest = *names.entry(name).or_insert(from) == from
+                && *digests.entry(digest).or_insert(from) == from;
+            if is_newest && seen.insert((name, record.facts.digest)) {
+                missing.push(Missing { from, change, record });
+            }
+        }
+    }
+    missing.sort_by_cached_key(|missing| {
+        let facts = &missing.record.facts;
+        let texts = [&facts.title, &facts.place, &facts.user].map(|text| text.to_lowercase());
+        (facts.kind.clone(), texts, missing.from, missing.record.name, facts.digest)
+    });
+    missing
+}
+
+fn nothing(scope: &Scope, against: &[SnapshotInfo]) -> String {
+    let what = match &scope.kinds {
+        Some(kinds) if kinds.len() == 1 => format!(" of kind {}", kinds.concat()),
+        _ => String::new(),
+    };
+    match against {
+        [only] => format!("nothing{what} is missing in {}", ui::escape(&only.snapshot.source)),
+        _ => format!("nothing{what} is missing: all of it is in the newest snapshots"),
+    }
+}
+
+/// Says what is missing before anything is written.
+fn rehearse(ui: &Ui, from: &[SnapshotInfo], missing: &[Missing<'_>]) {
+    let kinds = missing.iter().map(|missing| missing.record.facts.kind.as_str());
+    let mut titles: Vec<String> = Vec::new();
+    for missing in missing {
+        let title = ui::plain(missing.record.facts.title.as_bytes());
+        if titles.last() != Some(&title) {
+            titles.push(title);
+        }
+    }
+    let shown = ui.named_max();
+    let more = titles.len().saturating_sub(shown);
+    titles.truncate(shown);
+    let mut names = titles.join(", ");
+    if more > 0 {
+        names.push_str(&format!(" and {more} more"));
+    }
+    ui.note(format!("missing now: {}: {names}", counted_all(kinds)));
+    let mut used: Vec<usize> = missing.iter().map(|missing| missing.from).collect();
+    used.sort_unstable();
+    used.dedup();
+    for info in used.into_iter().filter_map(|at| from.get(at)) {
+        let (source, time) = (&info.snapshot.source, ui::moment(info.time));
+        ui.note(format!("from {source}, {} of {time}", super::short(info.id)));
+    }
+}
+
+/// Names what would be written.
+fn print(
+    vault: &Vault,
+    verb: &Recover,
+    from: &[SnapshotInfo],
+    missing: &[Missing<'_>],
+    ui: &Ui,
+) -> Result<()> {
+    let mut array = verb.json.then(|| ui.json_array());
+    for Missing { from: at, change, record } in missing {
+        let Some(info) = from.get(*at) else { continue };
+        if let Some(array) = &mut array {
+            // As it was, for that is what would be written.
+            let change = RecordChange { after: None, ..(*change).clone() };
+            array.push(&record_document(vault, info, &change, change.fate, &[], false))?;
+        } else {
+            ui.line(Shown::new(vault, record).line(&super::short(info.id)))?;
+        }
+    }
+    if let Some(array) = array {
+        return array.finish();
+    }
+    if verb.output.is_none() {
+        ui.hint("-o FILE writes them");
+    }
+    Ok(())
+}
+
+/// A file to write.
+struct File {
+    name: String,
+    kind: String,
+    bytes: Zeroizing<Vec<u8>>,
+    records: u64,
+    is_sealed: bool,
+}
+
+/// What one file of a format takes together, and what it is called.
+const TOGETHER: [(Format, Kind, &str); 5] = [
+    (Format::Contacts, Kind::Contact, "contacts.vcf"),
+    (Format::Calendars, Kind::Event, "events.ics"),
+    (Format::Logins, Kind::Passwords, "passwords.csv"),
+    (Format::Logins, Kind::Cards, "cards.json"),
+    (Format::Messages, Kind::Mail, "mail.mbox"),
+];
+
+fn write(
+    vault: &Vault,
+    verb: &Recover,
+    from: &[SnapshotInfo],
+    missing: &[Missing<'_>],
+    output: &Path,
+    ui: &Ui,
+) -> Result<Code> {
+    let mut code = Code::Done;
+    let mut taken = Vec::new();
+    // Files that are one thing each lie in the export as they are.
+    let mut items: Vec<(usize, Vec<ItemPath>)> = Vec::new();
+    for same in missing.chunk_by(|one, other| one.from == other.from) {
+        let Some((at, info)) = same.first().and_then(|one| Some((one.from, from.get(one.from)?)))
+        else {
+            continue;
+        };
+        let mut reader = RecordReader::new(vault, info);
+        for Missing { record, .. } in same {
+            if let Some(paths) = whole_files(record) {
+                items.push((at, paths));
+                continue;
+            }
+            match reader.open(record) {
+                Ok(opened) => {
+                    taken.push(Taken { info: info.clone(), record: (*record).clone(), opened });
+                }
+                Err(error) => {
+                    let absent = error.kind() == ErrorKind::NotDownloaded;
+                    code = code.max(if absent { Code::Incomplete } else { Code::Damaged });
+                    let title = ui::plain(record.facts.title.as_bytes());
+                    ui.warn(format!("lost: {title}: {error}"));
+                }
+            }
+        }
+    }
+    let files = files(taken, ui)?;
+    if output.as_os_str() == "-" {
+        return to_stdout(&files, &items, ui).map(|()| code);
+    }
+    let places = places(&files, &items, output)?;
+    for (place, file) in places.iter().zip(&files) {
+        take::write_file(place, &file.bytes, Overwrite::Never, file.is_sealed)?;
+    }
+    let mut whole = 0;
+    if !items.is_empty() {
+        let mut target = Target::create(output)?;
+        let mut sum = Extracted::default();
+        for (at, paths) in items {
+            let Some(info) = from.get(at) else { continue };
+            let options = ExtractOptions { only: paths, ..ExtractOptions::default() };
+            let mut done = library::extract(vault, info, &mut target, &options, &Silent)?;
+            whole += done.files;
+            sum.lost.append(&mut done.lost);
+            sum.refused.append(&mut done.refused);
+        }
+        sum.finish(target.finish());
+        for lost in &sum.lost {
+            code = Code::Damaged;
+            let path = lost.path.as_ref().map(ToString::to_string).unwrap_or_default();
+            ui.warn(format!("lost: {path}: {}", lost.error));
+        }
+        for refused in &sum.refused {
+            code = code.max(Code::Incomplete);
+            ui.warn(refused.to_string());
+        }
+    }
+    tell(ui, verb, &places, &files, whole)?;
+    Ok(code)
+}
+
+/// The files that a record is, where it is whole files and in no archive.
+fn whole_files(record: &StoredRecord) -> Option<Vec<ItemPath>> {
+    let place = record.place.as_ref().filter(|place| place.members.is_empty())?;
+    Format::parse(&place.format).filter(|format| format.is_file())?;
+    Some([place.file.clone()].into_iter().chain(place.beside.iter().cloned()).collect())
+}
+
+/// What is secret comes first, so that the folder is made for its owner alone.
+fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    let mut alone: Vec<Taken> = Vec::new();
+    let mut groups: Vec<Vec<Taken>> = TOGETHER.iter().map(|_| Vec::new()).collect();
+    for one in taken {
+        let is_it = |(format, kind, _): &(Format, Kind, &str)| {
+            *format == one.opened.format && kind.as_str() == one.record.facts.kind
+        };
+        match TOGETHER.iter().position(is_it).and_then(|at| groups.get_mut(at)) {
+            Some(group) => group.push(one),
+            None => alone.push(one),
+        }
+    }
+    for ((format, kind, name), mut group) in TOGETHER.into_iter().zip(groups) {
+        if group.is_empty() {
+            continue;
+        }
+        let bytes = match (format, kind) {
+            (Format::Logins, Kind::Passwords) => {
+                let (bytes, written) = take::apple_csv(&group, Cells::Exact)?;
+                for (number, text) in [
+                    (
+                        written.left_out,
+                        "are no logins and not in the table; icvault extract HANDLE takes one",
+                    ),
+                    (written.fields_left_out, "fields have no column in the table"),
+                ] {
+                    if number > 0 {
+                        ui.warn(format!("{number} {text}"));
+                    }
+                }
+                bytes
+            }
+            (Format::Messages, _) => {
+                group.sort_by_key(|one| one.record.facts.date);
+                let messages: Vec<&[u8]> =
+                    group.iter().map(|one| one.opened.bytes.as_slice()).collect();
+                messages::write(&messages)
+            }
+            _ => take::native(&group)?,
+        };
+        files.push(file(name.to_owned(), bytes, &group));
+    }
+    let mut used = HashSet::new();
+    for one in alone {
+        let group = [one];
+        let bytes = take::native(&group)?;
+        let name = own_name(&group, &bytes, &mut used);
+        files.push(file(name, bytes, &group));
+    }
+    files.sort_by_key(|file| !file.is_sealed);
+    Ok(files)
+}
+
+fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
+    let is_sealed = taken.iter().any(|one| one.record.compartment == Compartment::Sealed);
+    let kind = taken.first().map(|one| one.record.facts.kind.clone()).unwrap_or_default();
+    File { name, kind, bytes, records: taken.len() as u64, is_sealed }
+}
+
+/// A name from a record's title that no other file has.
+fn own_name(taken: &[Taken], bytes: &[u8], used: &mut HashSet<Vec<u8>>) -> String {
+    let title = taken.first().map(|one| one.record.facts.title.as_str()).unwrap_or_default();
+    let is_plain = |c: char| c.is_alphanumeric() || " .-_@()+,".contains(c);
+    let plain: String = title.chars().take(60).map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let plain = plain.trim_matches([' ', '.']);
+    let plain = if plain.is_empty() { "untitled" } else { plain };
+    let extension = match bytes {
+        _ if is_store(bytes) => "p12",
+        [b'-', b'-', b'-', b'-', b'-', ..] => "pem",
+        [0x30, ..] => "der",
+        _ => "bin",
+    };
+    let mut number = 1;
+    loop {
+        let name = match number {
+            1 => format!("{plain}.{extension}"),
+            _ => format!("{plain} ({number}).{extension}"),
+        };
+        if used.insert(collision_key(name.as_bytes())) {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+/// Where each file goes, refused before any is written.
+fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Result<Vec<PathBuf>> {
+    let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let is_folder = output.is_dir() || ends_in_slash;
+    let extension = output.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let is_one_of = |name: &str| {
+        let theirs = Path::new(name).extension().map(|extension| extension.to_string_lossy());
+        extension.as_deref() == theirs.as_deref()
+    };
+    let known = |text: &str| ["vcf", "ics", "csv", "mbox"].contains(&text);
+    let places: Vec<PathBuf> = match files {
+        [only] if items.is_empty() && !is_folder => {
+            if extension.as_deref().is_some_and(known) && !is_one_of(&only.name) {
+                let kind = &only.kind;
+                return Err(Failure::usage(format!(
+                    "what is missing is of kind {kind} and no such file"
+                ))
+                .hint(format!("-o {}", only.name)));
+            }
+            vec![output.to_owned()]
+        }
+        _ if extension.is_some() && !is_folder => {
+            let message = format!("these go into several files: {}", names.join(", "));
+            return Err(Failure::usage(message).hint("-o FOLDER/, or one kind: --kind contact"));
+        }
+        _ => files.iter().map(|file| output.join(&file.name)).collect(),
+    };
+    match places.iter().find(|place| is_there(place)) {
+        Some(place) => {
+            Err(Failure::new(Code::Failed, format!("there already: {}", place.display()))
+                .hint("nothing was written; name another file"))
+        }
+        None => Ok(places),
+    }
+}
+
+fn to_stdout(files: &[File], items: &[(usize, Vec<ItemPath>)], ui: &Ui) -> Result<()> {
+    let ([only], true) = (files, items.is_empty()) else {
+        return Err(Failure::usage("-o - writes one file").hint("one kind: --kind contact"));
+    };
+    if only.is_sealed && ui::is_terminal() {
+        return Err(Failure::new(Code::Failed, "secrets are not shown on a terminal")
+            .hint("-o FILE, or send it to a program"));
+    }
+    let mut content = Content::new(ui);
+    let done = content.write_all(&only.bytes);
+    match content.stopped {
+        Some(failure) => Err(failure),
+        None => {
+            done.map_err(|error| Failure::new(Code::Failed, format!("writing stdout: {error}")))
+        }
+    }
+}
+
+fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64) -> Result<()> {
+    if verb.json {
+        let document = |(place, file): (&PathBuf, &File)| {
+            json!({
+                "file": ui::plain(place.as_os_str().as_encoded_bytes()),
+                "kind": file.kind,
+                "records": file.records,
+                "bytes": file.bytes.len(),
+            })
+        };
+        return ui.json(&json!({
+            "message_type": "summary",
+            "dry_run": false,
+            "records": files.iter().map(|file| file.records).sum::<u64>(),
+            "files": places.iter().zip(files).map(document).collect::<Value>(),
+            "items": whole,
+        }));
+    }
+    for (place, file) in places.iter().zip(files) {
+        let (size, place) = (ui::size(file.bytes.len() as u64), place.display().to_string());
+        let what = counted(&file.kind, file.records);
+        ui.summary(format!("written: {what} ({size}) to {}", ui::escape(&place)))?;
+    }
+    if whole > 0 {
+        ui.summary(format!("written: {}", ui::count(whole, "file")))?;
+    }
+    let has = |kind: Kind| files.iter().any(|file| file.kind == kind.as_str());
+    for (kind, hint) in [
+        (
+            Kind::Contact,
+            "Contacts: File > Import adds them; never open an .abbu to get people back, for it replaces all of them",
+        ),
+        (
+            Kind::Event,
+            "Calendar: File > Import adds them; never open an .icbu to get events back, for it replaces all of them",
+        ),
+        (Kind::Mail, "Mail: File > Import Mailboxes, files in mbox format"),
+        (
+            Kind::Passwords,
+            "Passwords: File > Import Passwords; every password is readable in this file: delete it once it is imported",
+        ),
+    ] {
+        if has(kind) {
+            ui.hint(hint);
+        }
+    }
+    Ok(())
+}
