@@ -34,6 +34,7 @@ pub(super) fn live(
         time: session::now(),
         level: 1,
         seal: Seal::ByContent,
+        kind: None,
         exclude: vec![session.path.clone()],
         leave_out: Globs::default(),
         passwords: AskPassword::default(),
