@@ -642,6 +642,12 @@ impl<'a> Adder<'a> {
         self.folders.iter_mut().rev().find_map(|folder| folder.bundle.as_mut())
     }
 
+    /// Whether a file here that is one thing by itself is only a part of the bundle the walk is in;
+    /// libraries of photos hold things of their own.
+    fn is_part_of_bundle(&mut self) -> bool {
+        self.bundle().is_some_and(|(kind, _)| *kind != Kind::Photo)
+    }
+
     /// A file without content stays in the snapshot, so that it is not silently gone.
     fn push_unread(&mut self, entry: &Entry, state: State, reason: String) -> Result<()> {
         self.leave_out(Some(entry.path.clone()), reason);
@@ -730,8 +736,7 @@ impl<'a> Adder<'a> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
-        // What is in a bundle is a part of it; only libraries of photos hold things of their own.
-        if self.bundle().is_none_or(|(kind, _)| *kind == Kind::Photo) {
+        if !self.is_part_of_bundle() {
             let part = (&content, file.length);
             self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
         }
@@ -760,6 +765,9 @@ impl<'a> Adder<'a> {
 
     /// Takes records of a file whose chunks are there.
     fn take_records(&mut self, file: &mut FileSoFar, mut sheet: Sheet) -> Result<()> {
+        if sheet.format.is_file() && sheet.members.is_empty() && self.is_part_of_bundle() {
+            return Ok(());
+        }
         let Some(chunks) = &file.chunks else { return Ok(()) };
         for record in &sheet.records {
             // One that another file brings cannot be opened by itself.
