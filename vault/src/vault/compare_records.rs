@@ -12,7 +12,7 @@ use crate::chunk::Reference;
 use crate::error::{Error, Result};
 use crate::keys::Compartment;
 use crate::kinds::{Kind, Quality};
-use crate::tree::{Change, Diff, Lookup, Nodes, Range};
+use crate::tree::{self, Change, Diff, Lookup, Nodes, Range};
 use crate::wire::Malformed;
 
 /// What became of a record or an item.
@@ -271,10 +271,8 @@ impl Compared {
             let is_after = named.is_on_both || !named.after.is_empty();
             cancel(&mut named, |facts| facts.digest);
             let name = named.name;
-            let mut stored = |entry: Entry<RecordFacts>, places: &mut Option<Lookup>| {
-                let place = places.as_mut().and_then(|places| places.get(nodes, &entry.key, lost));
-                let place = place.and_then(|value| RecordPlace::decode(value).ok());
-                StoredRecord { name, compartment, facts: entry.value, place }
+            let mut stored = |entry, places: &mut Option<Lookup>| {
+                Self::stored(nodes, compartment, name, entry, places, lost)
             };
             let (mut before, mut after) = (named.before.into_iter(), named.after.into_iter());
             let pairs = before.len().min(after.len());
@@ -285,16 +283,54 @@ impl Compared {
                 told.insert(name);
                 self.changes.push(RecordChange::pair(Fate::Changed, one, other, quality));
             }
-            // A copy that goes away while another is there is no loss.
+            // A copy that goes away while another is there is no loss, unless no other says the same.
             if !is_after {
                 told.insert(name);
                 self.removed.extend(before.map(|entry| stored(entry, &mut places_before)));
             } else if !is_before {
                 told.insert(name);
                 self.added.extend(after.map(|entry| stored(entry, &mut places_after)));
+            } else if before.len() > 0 {
+                let others =
+                    Others::of(nodes, facts.after.as_ref(), places.after.as_ref(), name, lost);
+                for entry in before.filter(|entry| !others.say(entry)) {
+                    let one =
+                        Self::stored(nodes, compartment, name, entry, &mut places_before, lost);
+                    told.insert(name);
+                    self.changes.extend(others.first(compartment).map(|other| {
+                        let quality = other.facts.quality();
+                        RecordChange::pair(Fate::Changed, one, other, quality)
+                    }));
+                }
+            } else if after.len() > 0 {
+                let others =
+                    Others::of(nodes, facts.before.as_ref(), places.before.as_ref(), name, lost);
+                for entry in after.filter(|entry| !others.say(entry)) {
+                    let other =
+                        Self::stored(nodes, compartment, name, entry, &mut places_after, lost);
+                    told.insert(name);
+                    self.changes.extend(others.first(compartment).map(|one| {
+                        let quality = other.facts.quality();
+                        RecordChange::pair(Fate::Changed, one, other, quality)
+                    }));
+                }
             }
         }
         self.moved(nodes, compartment, facts, places, &told, lost);
+    }
+
+    /// The record of an entry; its key is above those that were asked for before.
+    fn stored(
+        nodes: &mut impl Nodes,
+        compartment: Compartment,
+        name: RecordName,
+        entry: Entry<RecordFacts>,
+        places: &mut Option<Lookup>,
+        lost: &mut Vec<Error>,
+    ) -> StoredRecord {
+        let place = places.as_mut().and_then(|places| places.get(nodes, &entry.key, lost));
+        let place = place.and_then(|value| RecordPlace::decode(value).ok());
+        StoredRecord { name, compartment, facts: entry.value, place }
     }
 
     /// Finds what says the same in another file.
@@ -410,6 +446,54 @@ impl Compared {
             }
         }
         (self.removed, self.added) = (removed, added);
+    }
+}
+
+/// All that one side has under a name.
+struct Others {
+    name: RecordName,
+    digests: HashSet<[u8; 16]>,
+    first: Option<(RecordFacts, Option<RecordPlace>)>,
+}
+
+impl Others {
+    fn of(
+        nodes: &mut impl Nodes,
+        facts: Option<&Reference>,
+        places: Option<&Reference>,
+        name: RecordName,
+        lost: &mut Vec<Error>,
+    ) -> Self {
+        let mut others = Self { name, digests: HashSet::new(), first: None };
+        let Some(root) = facts else { return others };
+        let mut range = Range::new(root, &name.key(0));
+        loop {
+            let (key, value) = match range.next(nodes) {
+                Ok(Some(entry)) if entry.0.starts_with(name.bytes()) => entry,
+                Ok(_) => break,
+                Err(error) => {
+                    lost.push(error);
+                    continue;
+                }
+            };
+            let Ok(facts) = RecordFacts::decode(&value) else { continue };
+            others.digests.insert(facts.digest);
+            if others.first.is_none() {
+                let place = places.and_then(|root| tree::get(nodes, root, &key).ok()?);
+                let place = place.and_then(|value| RecordPlace::decode(&value).ok());
+                others.first = Some((facts, place));
+            }
+        }
+        others
+    }
+
+    fn say(&self, entry: &Entry<RecordFacts>) -> bool {
+        self.digests.contains(&entry.value.digest)
+    }
+
+    fn first(&self, compartment: Compartment) -> Option<StoredRecord> {
+        let (facts, place) = self.first.clone()?;
+        Some(StoredRecord { name: self.name, compartment, facts, place })
     }
 }
 
@@ -765,6 +849,13 @@ mod tests {
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].0, Fate::Changed);
         assert_eq!(general(&[one], &[other])[0].0, Fate::Moved);
+        // What no other copy says is not lost unseen, nor does it come unseen.
+        for (before, after) in [([one, two], [two]), ([two, one], [two])] {
+            let gone = general(&before, &after);
+            assert_eq!(gone.iter().map(|told| told.0).collect::<Vec<_>>(), [Fate::Changed]);
+            let come = general(&after, &before);
+            assert_eq!(come.iter().map(|told| told.0).collect::<Vec<_>>(), [Fate::Changed]);
+        }
     }
 
     #[test]

@@ -1,0 +1,222 @@
+//! What is missing back as files that the apps import: which, from where, and under which names.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::tree::tree;
+use crate::support::{Bench, Ran};
+
+fn card(name: &str) -> String {
+    format!(
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nN:{name};;;;\r\nFN:{name}\r\nTEL:+49 30 {}\r\n\
+        UID:uid-{name}\r\nEND:VCARD\r\n",
+        name.len()
+    )
+}
+
+fn cards(names: &[&str]) -> String {
+    names.iter().map(|name| card(name)).collect()
+}
+
+const HEADER: &str = "Title,URL,Username,Password,Notes,OTPAuth\n";
+const MAIL: &str = "mail,https://mail.example/,anna,first,,\n";
+const BANK: &str = "bank,https://bank.example/,anna,second,,\n";
+
+fn message(number: u8) -> String {
+    format!(
+        "From anna@example.org Thu Jan  2 10:0{number}:00 2025\nFrom: anna@example.org\n\
+        Subject: letter {number}\nMessage-ID: <{number}@example.org>\n\
+        Date: Thu, 2 Jan 2025 10:0{number}:00 +0000\n\ntext {number}\n\n"
+    )
+}
+
+/// Two sources with two exports each: of people, logins, messages one is gone, and one of the people
+/// and one of the messages only went elsewhere.
+fn bench() -> Bench {
+    let bench = Bench::with_vault();
+    bench.write("people/all.vcf", cards(&["Anna", "Bert", "Carla", "Dora"]));
+    bench.write("export/Passwords.csv", [HEADER, MAIL, BANK].concat());
+    bench.write("export/In.mbox", [message(1), message(2), message(3)].concat());
+    bench.open(["add", "people", "--time", "2026-01-01"]).succeeded();
+    bench.open(["add", "export", "--time", "2026-01-01"]).succeeded();
+    bench.write("people/all.vcf", cards(&["Anna"]));
+    bench.write("export/Passwords.csv", [HEADER, MAIL].concat());
+    bench.write("export/In.mbox", message(1));
+    bench.write("export/Archive.mbox", message(3));
+    bench.write("export/Dora.vcf", card("Dora"));
+    bench.open(["add", "people", "--time", "2026-02-01"]).succeeded();
+    bench.open(["add", "export", "--time", "2026-02-01"]).succeeded();
+    bench
+}
+
+#[test]
+fn what_is_missing_comes_back_as_a_file_to_import() {
+    let bench = bench();
+    let before = tree(&bench.path("v.icvault"));
+    let listed = bench.open(["recover"]).succeeded();
+    assert!(listed.stdout.contains("missing now: 1 message, 1 login\n"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("missing now: 2 contacts\n"), "{}", listed.stdout);
+    assert!(listed.stderr.contains("icvault recover --from "), "{}", listed.stderr);
+    let people = bench.open(["recover", "contacts", "-o", "missing.vcf"]).succeeded();
+    assert!(people.stderr.contains("missing now: 2 contacts: Bert, Carla\n"), "{}", people.stderr);
+    assert!(people.stderr.contains("never open an .abbu"), "{}", people.stderr);
+    let back = |file: &str| fs::read_to_string(bench.path(file)).unwrap();
+    assert_eq!(back("missing.vcf"), cards(&["Bert", "Carla"]));
+    let logins = bench.open(["recover", "--kind", "passwords", "-o", "new/l.csv"]).succeeded();
+    assert!(logins.stderr.contains("delete it once it is imported"), "{}", logins.stderr);
+    assert_eq!(back("new/l.csv"), [HEADER, BANK].concat());
+    for (path, mode) in [("new/l.csv", 0o600), ("new", 0o700)] {
+        let is = fs::metadata(bench.path(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(is, mode, "{path}");
+    }
+    bench.open(["recover", "mail", "-o", "m.mbox"]).succeeded();
+    assert_eq!(back("m.mbox").trim_end(), message(2).trim_end());
+    assert_eq!(bench.open(["recover", "mail", "-o", "-"]).succeeded().stdout, back("m.mbox"));
+    // The same once more is the same, elsewhere; what is there stays.
+    bench.open(["recover", "contacts", "-o", "again.vcf"]).succeeded();
+    assert_eq!(back("again.vcf"), back("missing.vcf"));
+    let kept = bench.open(["recover", "contacts", "-o", "again.vcf"]).ended_with(1);
+    assert!(kept.stderr.contains("there already"), "{}", kept.stderr);
+    // Several kinds are several files, in a folder that is no one else's.
+    let all = bench.open(["recover", "-o", "all"]).succeeded();
+    assert_eq!(all.stdout.lines().count(), 3, "{}", all.stdout);
+    assert_eq!(back("all/contacts.vcf"), back("missing.vcf"));
+    assert_eq!(back("all/passwords.csv"), back("new/l.csv"));
+    assert_eq!(back("all/mail.mbox"), back("m.mbox"));
+    let mode = fs::metadata(bench.path("all")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+    let several = bench.open(["recover", "-o", "all.vcf"]).ended_with(2);
+    assert!(several.stderr.contains("passwords.csv"), "{}", several.stderr);
+    bench.open(["recover", "passwords", "-o", "p.vcf"]).ended_with(2);
+    assert!(!bench.path("all.vcf").exists() && !bench.path("p.vcf").exists());
+    assert_eq!(tree(&bench.path("v.icvault")), before);
+    // Imported and exported again, nothing is missing.
+    bench.write("people/all.vcf", [cards(&["Anna"]), back("missing.vcf")].concat());
+    bench.write("export/Passwords.csv", [HEADER, MAIL, BANK].concat());
+    bench.write("export/In.mbox", [message(1), back("m.mbox")].concat());
+    bench.open(["add", "people", "--time", "2026-03-01"]).succeeded();
+    bench.open(["add", "export", "--time", "2026-03-01"]).succeeded();
+    let nothing = bench.open(["recover"]).succeeded();
+    assert!(nothing.stdout.starts_with("nothing is missing"), "{}", nothing.stdout);
+    assert_eq!(bench.open(["recover", "--json"]).succeeded().stdout, "[]\n");
+    let none = bench.open(["recover", "contacts", "-o", "none.vcf"]).succeeded();
+    assert!(none.stdout.starts_with("nothing of kind contact is missing"), "{}", none.stdout);
+    assert!(!bench.path("none.vcf").exists());
+}
+
+#[test]
+fn a_part_is_picked_and_named_before_anything_is_written() {
+    let bench = bench();
+    let dry = bench.open(["recover", "contacts", "-n", "-o", "x.vcf"]).succeeded();
+    assert_eq!(dry.stdout.lines().count(), 2, "{}", dry.stdout);
+    assert!(!bench.path("x.vcf").exists());
+    let json = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    let told: Vec<_> = json.as_array().unwrap().iter().collect();
+    assert_eq!(told.len(), 4, "{json}");
+    for one in &told {
+        assert_eq!(one["change"], "removed");
+        assert!(one["handle"].as_str().unwrap().starts_with('r') && one["matched_by"].is_null());
+    }
+    assert!(!json.to_string().contains("second"), "{json}");
+    let handle =
+        told.iter().find(|one| one["title"] == "Carla").unwrap()["handle"].as_str().unwrap();
+    for pick in ["carla", handle] {
+        let file = format!("{pick}.vcf");
+        bench.open(["recover", "--pick", pick, "-o", &file]).succeeded();
+        assert_eq!(fs::read_to_string(bench.path(&file)).unwrap(), card("Carla"), "{pick}");
+    }
+    let of_source = bench.open(["recover", "people", "-n"]).succeeded();
+    assert_eq!(of_source.stdout.lines().count(), 2, "{}", of_source.stdout);
+    let from = bench.open(["recover", "--from", "export~1", "-n"]).succeeded();
+    assert!(from.stdout.contains("bank") && !from.stdout.contains("Bert"), "{}", from.stdout);
+    let summary = bench.open(["recover", "contacts", "-o", "j.vcf", "--json"]).succeeded().json();
+    assert_eq!(summary["records"], 2);
+    assert_eq!(summary["files"][0]["file"], "j.vcf");
+    bench.open(["recover", "nothing-so-called"]).ended_with(4);
+    bench.open(["recover", "--kind", "nothing"]).ended_with(2);
+    bench.open(["recover", "--from", "nothing"]).ended_with(4);
+    bench.open(["recover", "--since", "soon"]).ended_with(2);
+}
+
+#[test]
+fn what_was_there_at_any_time_since_a_day_comes_in_its_newest_state() {
+    let bench = Bench::with_vault();
+    let add = |names: &str, time: &str| {
+        bench.write("people/all.vcf", names);
+        bench.open(["add", "people", "--time", time]).succeeded();
+    };
+    let carla = card("Carla").replace("+49 30 5", "+49 30 55");
+    add(&cards(&["Anna", "Old"]), "2026-01-01");
+    add(&cards(&["Anna", "Bert", "Carla"]), "2026-02-01");
+    add(&[cards(&["Anna"]), carla.clone()].concat(), "2026-03-01");
+    add(&card("Anna").replace("+49 30 4", "+49 30 44"), "2026-04-01");
+    let since = |date: &str, file: &str, more: &[&str]| {
+        let args = [&["recover", "--since", date, "-o", file], more].concat();
+        bench.open(args).succeeded();
+        fs::read_to_string(bench.path(file)).unwrap()
+    };
+    let with_bert = [card("Bert"), carla.clone()].concat();
+    assert_eq!(since("2026-02-15", "a.vcf", &[]), with_bert);
+    assert_eq!(since("2026-03-15", "b.vcf", &[]), carla);
+    let all = [card("Bert"), carla.clone(), card("Old")].concat();
+    assert_eq!(since("2026", "c.vcf", &[]), all);
+    assert_eq!(since("2025-12-31", "d.vcf", &[]), all);
+    assert_eq!(since("2026-03-15", "e.vcf", &["--changed"]), [card("Anna"), carla].concat());
+}
+
+#[test]
+fn a_fresh_export_is_asked_before_it_is_added() {
+    let bench = bench();
+    let before = tree(&bench.path("v.icvault"));
+    bench.write("fresh.vcf", cards(&["Bert"]));
+    let against = bench.open(["recover", "--against", "fresh.vcf", "-n"]).succeeded();
+    // Only people, for of all else the file says nothing.
+    assert!(against.stderr.contains("by what the file holds: contact"), "{}", against.stderr);
+    let titles = ["Anna", "Dora"];
+    assert_eq!(against.stdout.lines().count(), 2, "{}", against.stdout);
+    assert!(titles.iter().all(|title| against.stdout.contains(title)), "{}", against.stdout);
+    bench
+        .open(["recover", "people", "--from", "people~1", "--against", "fresh.vcf", "-o", "x.vcf"])
+        .succeeded();
+    let x = fs::read_to_string(bench.path("x.vcf")).unwrap();
+    assert_eq!(x, cards(&["Anna", "Carla", "Dora"]));
+    let folder = bench.open(["recover", "--from", "people~1", "--against", "./people", "-n"]);
+    assert_eq!(folder.succeeded().stdout.lines().count(), 3);
+    assert_eq!(tree(&bench.path("v.icvault")), before);
+    let ran = bench.open(["recover", "--from", "people", "--against", "people~1", "-o", "y.vcf"]);
+    assert!(ran.succeeded().stdout.starts_with("nothing is missing in people"));
+}
+
+#[test]
+fn certificates_and_keys_come_one_by_one() {
+    let bench = Bench::with_vault();
+    let data = crate::support::samples().join("icloud-export");
+    for (from, to) in [
+        ("Certificates/www.example.com.pem", "export/www.pem"),
+        ("Keys/Jordan Example.p12", "export/jordan.p12"),
+        ("Keys/server-key.pem", "export/server-key.pem"),
+    ] {
+        bench.write(to, fs::read(data.join(from)).unwrap());
+    }
+    bench.write("export/note.txt", "stays");
+    bench.open(["add", "export"]).succeeded();
+    for file in ["www.pem", "jordan.p12", "server-key.pem"] {
+        fs::remove_file(bench.path(&format!("export/{file}"))).unwrap();
+    }
+    bench.open(["add", "export"]).succeeded();
+    bench.open(["recover", "-o", "back/"]).succeeded();
+    let names: Vec<String> = fs::read_dir(bench.path("back"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(names.len() >= 4, "{names:?}");
+    let p12 = names.iter().find(|name| name.ends_with(".p12")).unwrap();
+    let stored = fs::read(data.join("Keys/Jordan Example.p12")).unwrap();
+    assert_eq!(fs::read(bench.path(&format!("back/{p12}"))).unwrap(), stored);
+    let mode = fs::metadata(bench.path(&format!("back/{p12}"))).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // They are what they were: added again, nothing is missing.
+    bench.open(["add", "back", "--as", "other"]).succeeded();
+    let nothing: Ran = bench.open(["recover"]).succeeded();
+    assert!(nothing.stdout.starts_with("nothing is missing"), "{}", nothing.stdout);
+}
