@@ -3,7 +3,7 @@
 //! Such a database is Core Data's: what a person has several of is in tables of its own, each row
 //! with the number of its owner. A record has no bytes of its own there. What is taken out is the
 //! card that Contacts would write, with its properties in Apple's order, and the same bytes for the
-//! same rows. What such a card says and who it is are what [`contacts`](super::contacts) reads out
+//! same rows. What such a card says and who it is are what [`contacts`] reads out
 //! of it, so that a person is the same record in a database and in an exported file.
 //!
 //! | In the database | In the card |

@@ -4,7 +4,7 @@
 //! that tells such a file from other Markdown; Apple's take-out has text, scripts write HTML. None
 //! says which note it is: a record's identity is empty, and the path of its file takes its place.
 //!
-//! [`details`] reads the table that a take-out has beside its notes.
+//! [`details()`] reads the table that a take-out has beside its notes.
 
 mod details;
 mod markup;
