@@ -189,8 +189,8 @@ fn a_database_that_is_being_written_is_one_state_of_it() {
         return;
     }
     // 200 take some minutes.
-    let count = std::env::var("ICVAULT_TEST_LIVE_ADDS").ok();
-    let count: usize = count.map_or(15, |count| count.parse().unwrap());
+    let count = std::env::var_os("ICVAULT_TEST_LIVE_ADDS");
+    let count: usize = count.map_or(15, |count| count.to_str().unwrap().parse().unwrap());
     let bench = Bench::with_vault_in_memory();
     fs::create_dir(bench.path("live")).unwrap();
     let mut writer = program("python3", ["-c", WRITER, "live/store.sqlite"], &bench.path(""))

@@ -422,7 +422,7 @@ const RECOVERING: &str = "Without --from, --since and -o the earlier snapshots a
 #[derive(clap::Args)]
 #[command(after_help = RECOVERING)]
 pub(crate) struct Recover {
-    /// A KIND (contacts, passwords, events, mail) or a SOURCE [everything]
+    /// A KIND (contacts, passwords, events, mail) or a SOURCE [else everything]
     #[arg(value_name = "KIND|SOURCE")]
     pub(crate) what: Option<String>,
     /// What this SNAPSHOT had

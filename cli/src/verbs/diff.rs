@@ -169,10 +169,13 @@ fn item_line(change: &ItemChange) -> String {
         line.push_str(&format!("{} -> ", path(before)));
     }
     line.push_str(&path(item));
-    let is_told = ["content", "type"];
-    let is_new = change.fate == Fate::Changed;
-    let plain = |what: &&&str| !is_told.contains(*what) && !(is_new && **what == "mtime");
-    let also: Vec<&str> = change.differs.iter().filter(plain).copied().collect();
+    // Whatever is written anew has a new time.
+    let untold: &[&str] = match change.fate {
+        Fate::Changed => &["content", "type", "mtime"],
+        _ => &[],
+    };
+    let also: Vec<&str> =
+        change.differs.iter().copied().filter(|what| !untold.contains(what)).collect();
     if change.is_silent() {
         line.push_str("  (content changed, the time of its change did not)");
     } else if !also.is_empty() {

@@ -61,7 +61,7 @@ pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
         if verb.json {
             ui.json(&json!([]))?;
         } else {
-            ui.line(nothing(&scope, &against))?;
+            ui.line(nothing(verb, &scope, &against))?;
         }
         return Ok(damaged);
     }
@@ -79,6 +79,7 @@ fn is_list(verb: &Recover) -> bool {
         && verb.since.is_none()
         && verb.against.is_none()
         && verb.output.is_none()
+        && verb.pick.is_empty()
         && !verb.dry_run
 }
 
@@ -267,7 +268,10 @@ fn list(ui: &Ui, verb: &Recover, from: &[SnapshotInfo], found: &[RecordChanges])
         let (id, time) = (super::short(info.id), ui::moment(info.time));
         ui.line(format!("  {id}  {:>4}  {time}  missing now: {words}", info.number))?;
     }
-    let what = verb.what.as_deref().map(|what| format!("{what} ")).unwrap_or_default();
+    let mut what = verb.what.as_deref().map(|what| format!("{what} ")).unwrap_or_default();
+    if let Some(kind) = &verb.kind {
+        what.push_str(&format!("--kind {kind} "));
+    }
     ui.hint(format!(
         "icvault recover {what}--from {newest} names them; with -o FILE they are written"
     ));
@@ -308,8 +312,9 @@ fn select<'c>(verb: &Recover, found: &'c [RecordChanges]) -> Vec<Missing<'c>> {
     missing
 }
 
-fn nothing(scope: &Scope, against: &[SnapshotInfo]) -> String {
+fn nothing(verb: &Recover, scope: &Scope, against: &[SnapshotInfo]) -> String {
     let what = match &scope.kinds {
+        _ if !verb.pick.is_empty() => " that fits".to_owned(),
         Some(kinds) if kinds.len() == 1 => format!(" of kind {}", kinds.concat()),
         _ => String::new(),
     };

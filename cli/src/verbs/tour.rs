@@ -53,6 +53,9 @@ pub(crate) fn tour(verb: &Tour, ui: &Ui) -> Result<Code> {
             guide
                 .run(&["add", "icloud-export-a-month-later", "--as", "iCloud"], maybe_incomplete)?;
             guide.run(&["snapshots"], done)?;
+            guide.say("How the two differ, and what is gone as a file that Contacts imports:")?;
+            guide.run(&["diff", "iCloud", "--records", "--stat"], done)?;
+            guide.run(&["recover", "contacts", "-o", "missing.vcf"], done)?;
             guide.run(&["list", "-l", "iCloud:Keys"], done)?;
             guide
                 .say("One login among all that files hold, and what is masked unless asked for:")?;
