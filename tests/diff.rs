@@ -276,13 +276,8 @@ fn what_is_locked_is_said_and_not_called_removed() {
     }
     // So it is where they are left out.
     bench.open(["copy", "--to", "copy", "--without-sealed"]).succeeded();
-    let copy = fs::read_dir(bench.path("copy")).unwrap().next().unwrap().unwrap().path();
-    let copy = match copy.is_dir() && copy.extension().is_some() {
-        true => copy,
-        false => bench.path("copy"),
-    };
     let mut command = bench.command(["diff", "export", "--records"]);
-    command.env("ICVAULT_IDENTITY", "identity").env("ICVAULT_VAULT", copy);
+    command.env("ICVAULT_IDENTITY", "identity").env("ICVAULT_VAULT", "copy");
     let ran = Ran::of(command).succeeded();
     assert!(ran.stdout.is_empty() && ran.stderr.contains("left out"), "{ran:?}");
 }
@@ -298,6 +293,35 @@ fn what_cannot_be_compared_is_told() {
     bench.open(["diff", "export", "nowhere"]).ended_with(4);
     bench.open(["diff", "export", "--reveal"]).ended_with(2);
     assert_eq!(bench.open(["diff", "export", "./export", "--exit-code"]).succeeded().stdout, "");
+}
+
+#[test]
+fn names_in_differences_do_not_command_the_terminal() {
+    let bench = Bench::with_vault();
+    let card = |name: &str| format!("BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nEND:VCARD\n");
+    let wild = "wild \u{1b}[2J\u{202e}\u{9b}";
+    bench.write(&format!("export/{wild}.txt"), "text");
+    bench.write("export/all.vcf", [card("tame"), card(wild)].concat());
+    bench.open(["add", "export"]).succeeded();
+    fs::remove_file(bench.path(&format!("export/{wild}.txt"))).unwrap();
+    bench.write("export/all.vcf", card("tame"));
+    bench.open(["add", "export"]).succeeded();
+    for args in [
+        &["diff", "export"][..],
+        &["diff", "export", "--json"],
+        &["diff", "export", "--records"],
+        &["diff", "export", "--records", "--json"],
+        &["recover", "-n"],
+        &["recover", "-n", "--json"],
+        &["recover", "-o", "x.vcf"],
+        &["history", "wild"],
+    ] {
+        let Ran { code, stdout, stderr, .. } = bench.open(args);
+        assert!([0, 4].contains(&code), "{args:?}: {stderr}");
+        for c in ['\u{1b}', '\u{202e}', '\u{9b}'] {
+            assert!(!stdout.contains(c) && !stderr.contains(c), "{args:?}: {stdout}{stderr}");
+        }
+    }
 }
 
 #[test]

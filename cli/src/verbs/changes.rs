@@ -1,6 +1,6 @@
 //! Differences as they are printed: which fields of a record changed, and its document for machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 use vault::kinds::{Field, Kind};
@@ -23,33 +23,32 @@ pub(super) struct FieldChange {
 /// The fields that differ, in the order of the record as it is.
 pub(super) fn field_changes(before: &OpenedRecord, after: &OpenedRecord) -> Vec<FieldChange> {
     let (before, after) = (before.fields(), after.fields());
-    let mut names: Vec<String> = Vec::new();
-    let mut sides: BTreeMap<String, [Vec<Zeroizing<String>>; 2]> = BTreeMap::new();
+    let mut sides: HashMap<String, Sides> = HashMap::new();
     let all = after.into_iter().map(|field| (1, field));
     for (side, Field { name, value, .. }) in all.chain(before.into_iter().map(|field| (0, field))) {
-        if !names.contains(&name) {
-            names.push(name.clone());
-        }
-        if let Some(values) = sides.entry(name).or_default().get_mut(side)
+        let number = sides.len();
+        let (_, values) = sides.entry(name).or_insert_with(|| (number, Default::default()));
+        if let Some(values) = values.get_mut(side)
             && !value.is_empty()
         {
             values.push(value);
         }
     }
-    let mut changes = Vec::new();
-    for name in names {
-        let Some([before, after]) = sides.remove(&name) else { continue };
-        let sorted = |values: &[Zeroizing<String>]| {
-            let mut sorted: Vec<Zeroizing<String>> = values.to_vec();
-            sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-            sorted
-        };
-        if sorted(&before) != sorted(&after) {
-            changes.push(FieldChange { name, before, after });
-        }
-    }
-    changes
+    let mut sides: Vec<(String, Sides)> = sides.into_iter().collect();
+    sides.sort_by_key(|(_, (number, _))| *number);
+    let sorted = |values: &[Zeroizing<String>]| {
+        let mut sorted: Vec<Zeroizing<String>> = values.to_vec();
+        sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        sorted
+    };
+    sides.retain(|(_, (_, [before, after]))| sorted(before) != sorted(after));
+    let change =
+        |(name, (_, [before, after])): (String, Sides)| FieldChange { name, before, after };
+    sides.into_iter().map(change).collect()
 }
+
+/// The place of a field in the record, and what it said and says.
+type Sides = (usize, [Vec<Zeroizing<String>>; 2]);
 
 /// Opens both sides of records that changed.
 pub(super) struct Opener<'v> {

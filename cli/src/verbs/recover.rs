@@ -1,6 +1,6 @@
 //! `recover`: what is missing now, as files that the apps import.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -236,11 +236,8 @@ fn list(ui: &Ui, verb: &Recover, from: &[SnapshotInfo], found: &[RecordChanges])
         if kinds.is_empty() {
             continue;
         }
-        let mut counts: serde_json::Map<String, Value> = serde_json::Map::new();
-        for kind in &kinds {
-            let number = kinds.iter().filter(|other| *other == kind).count();
-            counts.insert((*kind).to_owned(), json!(number));
-        }
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        kinds.iter().for_each(|kind| *counts.entry(kind).or_default() += 1);
         documents.push(json!({
             "snapshot": info.id.to_string(),
             "number": info.number,
@@ -538,15 +535,26 @@ fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
 
 /// A name from a record's title that no other file has.
 fn own_name(taken: &[Taken], bytes: &[u8], used: &mut HashSet<Vec<u8>>) -> String {
-    let title = taken.first().map(|one| one.record.facts.title.as_str()).unwrap_or_default();
+    let first = taken.first();
+    let title = first.map(|one| one.record.facts.title.as_str()).unwrap_or_default();
+    // A whole file out of an archive keeps its name.
+    let member = first.filter(|one| one.opened.format.is_file());
+    let member = member.and_then(|one| one.record.place.as_ref()?.members.last());
+    let member = member.map(|member| member.rsplit('/').next().unwrap_or(member));
+    let (title, extension) = match member.and_then(|member| member.rsplit_once('.')) {
+        Some((title, extension)) => (title, Some(extension)),
+        None => (title, None),
+    };
     let is_plain = |c: char| c.is_alphanumeric() || " .-_@()+,".contains(c);
     let plain: String = title.chars().take(60).map(|c| if is_plain(c) { c } else { '_' }).collect();
     let plain = plain.trim_matches([' ', '.']);
     let plain = if plain.is_empty() { "untitled" } else { plain };
-    let extension = match bytes {
+    let is_word = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let extension = match (extension.filter(is_word), bytes) {
+        (Some(extension), _) => extension,
         _ if is_store(bytes) => "p12",
-        [b'-', b'-', b'-', b'-', b'-', ..] => "pem",
-        [0x30, ..] => "der",
+        (_, [b'-', b'-', b'-', b'-', b'-', ..]) => "pem",
+        (_, [0x30, ..]) => "der",
         _ => "bin",
     };
     let mut number = 1;
