@@ -282,6 +282,38 @@ fn what_is_locked_is_said_and_not_called_removed() {
     assert!(ran.stdout.is_empty() && ran.stderr.contains("left out"), "{ran:?}");
 }
 
+/// What is sealed has other chunks when it is stored anew, and other digests in `general`.
+#[test]
+fn what_was_only_sealed_anew_did_not_change() {
+    let bench = Bench::with_vault();
+    write(&bench, "export", &ONE);
+    bench.write("export/Keys/id_ed25519", KEY);
+    bench.open(["add", "export"]).succeeded();
+    let phone = Bench::new();
+    bench.open(["key", "add", "--role", "everyday", "--recipient", &phone.recipient]).succeeded();
+    let mut command = bench.command(["add", "export"]);
+    command.env("ICVAULT_IDENTITY", phone.path("identity"));
+    Ran::of(command).succeeded();
+    for more in [&[][..], &["--records"]] {
+        let args = [&["diff", "export", "--exit-code"], more].concat();
+        let same = bench.open(args).succeeded();
+        assert_eq!((same.stdout.as_str(), same.stderr.as_str()), ("", "no differences\n"));
+    }
+    bench.open(["add", "export", "--general"]).succeeded();
+    let files = bench.open(["diff", "export"]).succeeded().stdout;
+    let expected = "U  key          Keys/id_ed25519  (compartment)\n\
+        U  passwords    Passwords.csv  (compartment)\n";
+    assert_eq!(files, expected);
+    let records = bench.open(["diff", "export", "--records", "--json"]).succeeded().json();
+    let mut changes: Vec<[String; 3]> = told(&records);
+    changes.retain(|[_, kind, _]| kind == "passwords");
+    let moved = |title: &str| ["moved", "passwords", title].map(str::to_owned);
+    assert_eq!(changes, [moved("bank"), moved("mail")]);
+    assert!(records.as_array().unwrap().iter().all(|one| one["change"] == "moved"), "{records}");
+    let nothing = bench.open(["recover"]).succeeded().stdout;
+    assert!(nothing.starts_with("nothing is missing"), "{nothing}");
+}
+
 #[test]
 fn what_cannot_be_compared_is_told() {
     let bench = Bench::with_vault();

@@ -379,7 +379,7 @@ pub(crate) struct History {
 
 /// What the letters of `diff` mean.
 const COMPARING: &str = "+ added, - removed, M content or a field changed, R moved: the same under \
-    another name or in another file, T another type, U only mode, attributes or time changed, \
+    another name or in another file, T another type, U only mode, attributes or time changed (only the time: with -v), \
     ? content changed and the time of its change did not, as on a drive that decays. Records are the same \
     by the id they have, else by their fields, whatever their file is called and in whatever order \
     they stand; what every export writes anew is no change.";

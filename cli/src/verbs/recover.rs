@@ -13,8 +13,8 @@ use vault::kinds::logins::Cells;
 use vault::kinds::{Format, Kind, messages};
 use vault::progress::Silent;
 use vault::vault::{
-    self as library, ExtractOptions, Extracted, Fate, RecordChange, RecordChanges, RecordReader,
-    SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
+    self as library, ExtractOptions, Extracted, Fate, Query, RecordChange, RecordChanges,
+    RecordReader, SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
 };
 use zeroize::Zeroizing;
 
@@ -119,10 +119,9 @@ impl Scope {
         let handle = vault.record_handle(record.compartment, &record.name);
         let handle = handle.map(|handle| handle.to_string()).unwrap_or_default();
         let is_picked = |term: &String| {
-            let term = term.to_lowercase();
-            let is_in = |text: &String| text.to_lowercase().contains(&term);
-            let is_handle = term.len() >= "r0000".len() && handle.starts_with(&term);
-            [&facts.title, &facts.place, &facts.user].into_iter().any(is_in) || is_handle
+            let is_handle = term.len() >= "r0000".len() && handle.starts_with(term);
+            let query = Query { terms: vec![term.clone()], ..Query::default() };
+            is_handle || query.names_record(facts)
         };
         self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&facts.kind))
             && (verb.pick.is_empty() || verb.pick.iter().any(is_picked))

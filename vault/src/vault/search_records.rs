@@ -280,6 +280,16 @@ fn merge(versions: &mut Vec<RecordVersion>, mut version: RecordVersion) {
 }
 
 impl Query {
+    /// Whether title, place and user of a record have all terms.
+    pub fn names_record(&self, facts: &RecordFacts) -> bool {
+        let RecordFacts { title, place, user, .. } = facts;
+        Terms::new(&self.terms).fit(&mut Room::default(), |text| {
+            for part in [title, "\n", place, "\n", user] {
+                text.extend_from_slice(part.as_bytes());
+            }
+        })
+    }
+
     /// Whether a record is of the kind and, by its own date, of the time.
     pub fn fits_record(&self, facts: &RecordFacts) -> bool {
         let date = facts.date.and_then(|date| date.checked_mul(1_000_000_000));
