@@ -295,7 +295,8 @@ fn select<'c>(verb: &Recover, found: &'c [RecordChanges]) -> Vec<Missing<'c>> {
             let digest = (record.compartment, record.facts.digest);
             let is_newest = *names.entry(name).or_insert(from) == from
                 && *digests.entry(digest).or_insert(from) == from;
-            if is_newest && seen.insert((name, record.facts.digest)) {
+            // One that says the same as another is enough.
+            if is_newest && seen.insert(digest) {
                 missing.push(Missing { from, change, record });
             }
         }
@@ -385,12 +386,15 @@ struct File {
 }
 
 /// What one file of a format takes together, and what it is called.
-const TOGETHER: [(Format, Kind, &str); 5] = [
+const TOGETHER: [(Format, Kind, &str); 8] = [
     (Format::Contacts, Kind::Contact, "contacts.vcf"),
     (Format::Calendars, Kind::Event, "events.ics"),
     (Format::Logins, Kind::Passwords, "passwords.csv"),
     (Format::Logins, Kind::Cards, "cards.json"),
     (Format::Messages, Kind::Mail, "mail.mbox"),
+    (Format::Bookmarks, Kind::Bookmark, "bookmarks.html"),
+    (Format::History, Kind::History, "history.json"),
+    (Format::Health, Kind::Health, "health.xml"),
 ];
 
 fn write(
@@ -511,7 +515,12 @@ fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
                     group.iter().map(|one| one.opened.bytes.as_slice()).collect();
                 messages::write(&messages)
             }
-            _ => take::native(&group)?,
+            _ => {
+                for (number, (bytes, layout)) in (1..).zip(together(group)?) {
+                    files.push(file(numbered(name, number), bytes, &layout));
+                }
+                continue;
+            }
         };
         files.push(file(name.to_owned(), bytes, &group));
     }
@@ -524,6 +533,29 @@ fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
     }
     files.sort_by_key(|file| !file.is_sealed);
     Ok(files)
+}
+
+/// The bytes of a file, and the records in it.
+type Layout = (Zeroizing<Vec<u8>>, Vec<Taken>);
+
+/// Records of one format in one file where it takes all of them, else in one for each layout.
+fn together(records: Vec<Taken>) -> Result<Vec<Layout>> {
+    if let Ok(bytes) = take::native(&records) {
+        return Ok(vec![(bytes, records)]);
+    }
+    let mut layouts: BTreeMap<Vec<u8>, Vec<Taken>> = BTreeMap::new();
+    for one in records {
+        layouts.entry(one.opened.frame_parts().concat()).or_default().push(one);
+    }
+    layouts.into_values().map(|layout| Ok((take::native(&layout)?, layout))).collect()
+}
+
+/// `events.ics`, then `events (2).ics`.
+fn numbered(name: &str, number: u32) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if number > 1 => format!("{stem} ({number}).{extension}"),
+        _ => name.to_owned(),
+    }
 }
 
 fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
@@ -579,7 +611,8 @@ fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Re
         let theirs = Path::new(name).extension().map(|extension| extension.to_string_lossy());
         extension.as_deref() == theirs.as_deref()
     };
-    let known = |text: &str| ["vcf", "ics", "csv", "mbox"].contains(&text);
+    let known =
+        |text: &str| TOGETHER.iter().any(|(_, _, name)| name.rsplit('.').next() == Some(text));
     let places: Vec<PathBuf> = match files {
         [only] if items.is_empty() && !is_folder => {
             if extension.as_deref().is_some_and(known) && !is_one_of(&only.name) {
