@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vault::kinds::{Format, Locator, Record, messages};
 
 use crate::support::tools::{has, program};
+use crate::support::{Bench, samples};
 
 const EXPORTS: [&str; 2] = ["icloud-export", "icloud-export-a-month-later"];
 
@@ -210,4 +211,23 @@ fn python(verb: &str, folder: &Path, files: &[PathBuf]) -> Vec<Value> {
 
 fn data(export: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(export).join("Mail")
+}
+
+#[test]
+fn a_mailbox_with_other_messages_than_its_table_counts_is_told() {
+    let bench = Bench::with_vault();
+    let mailbox = samples().join("icloud-export/Mail/INBOX.mbox");
+    bench.write("export/INBOX.mbox/mbox", fs::read(mailbox.join("mbox")).unwrap());
+    bench.write("export/INBOX.mbox/table_of_contents", table(&mailbox));
+    let whole = bench.open(["add", "export", "--as", "mail"]).succeeded().stdout;
+    assert!(!whole.contains("table_of_contents"), "{whole}");
+    // Cut off in the middle.
+    let half = fs::read(mailbox.join("mbox")).unwrap();
+    bench.write("export/INBOX.mbox/mbox", &half[..half.len() / 2]);
+    let cut = bench.open(["add", "export", "--as", "mail"]).succeeded().stdout;
+    assert!(cut.contains("INBOX.mbox/table_of_contents: counts other messages"), "{cut}");
+}
+
+fn table(mailbox: &Path) -> Vec<u8> {
+    fs::read(mailbox.join("table_of_contents")).unwrap()
 }

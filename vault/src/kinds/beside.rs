@@ -16,6 +16,8 @@ pub enum Beside {
     Pictures(Vec<pictures::Detail>),
     /// What a take-out says of the notes in the folders beside it.
     Notes(Vec<notes::Detail>),
+    /// How many messages a mailbox beside it has.
+    Messages(u32),
 }
 
 /// What `content` tells of other files; none if it does not.

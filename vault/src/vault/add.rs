@@ -12,6 +12,7 @@ use super::assets::{Assets, WholeFile};
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
+use super::mailboxes::{MAILBOX, Mailboxes};
 use super::objects::{Plain, pack_ids};
 use super::passwords::{AskPassword, Passwords};
 use super::pipeline::{self, Outcome};
@@ -38,6 +39,8 @@ const ATTEMPTS: u32 = 3;
 /// The most sealed packs whose chunks are named again; with more everything is stored anew, which
 /// also brings what is scattered together.
 const EARLIER_MAX: usize = 8;
+/// What is told of a mailbox that was cut off, or split in the wrong places.
+const OTHER_COUNT: &str = "counts other messages than were found in the mbox beside it";
 /// What is told of records whose parts are too many for the tree.
 const SCATTERED: &str = "records that are scattered over the file";
 
@@ -446,6 +449,7 @@ struct Adder<'a> {
     records_general: Recorder<'a>,
     records_sealed: Recorder<'a>,
     assets: Assets,
+    mailboxes: Mailboxes,
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
@@ -519,6 +523,7 @@ impl<'a> Adder<'a> {
             records_general: Recorder::new(vault, Compartment::General),
             records_sealed: Recorder::new(vault, Compartment::Sealed),
             assets: Assets::default(),
+            mailboxes: Mailboxes::default(),
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
@@ -736,7 +741,14 @@ impl<'a> Adder<'a> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, file.recognised.doubt) {
             self.summary.doubted.push((file.entry.path.clone(), word));
         }
-        if !self.is_part_of_bundle() {
+        if file.entry.path.name() == MAILBOX
+            && let Some(&count) = file.records.get(&Kind::Mail)
+        {
+            self.mailboxes.found(&file.entry.path, count);
+        }
+        if let Some(Beside::Messages(count)) = file.beside {
+            self.mailboxes.told(&file.entry.path, count.into());
+        } else if !self.is_part_of_bundle() {
             let part = (&content, file.length);
             self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
         }
@@ -814,7 +826,7 @@ impl<'a> Adder<'a> {
             Some(Beside::Sidecar(essence)) => self.assets.take_sidecar(path, essence),
             Some(Beside::Pictures(details)) => self.assets.take_details(&path, details),
             Some(Beside::Notes(details)) => self.assets.take_note_details(path, details),
-            None => {}
+            Some(Beside::Messages(_)) | None => {}
         }
     }
 
@@ -1009,6 +1021,8 @@ impl<'a> Adder<'a> {
     fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
         self.release()?;
         self.end_assets(None)?;
+        let wrong = std::mem::take(&mut self.mailboxes).wrong();
+        self.summary.untold.extend(wrong.map(|path| (path, OTHER_COUNT)));
         while !self.folders.is_empty() {
             self.leave_folder()?;
         }

@@ -14,6 +14,7 @@ mod held;
 mod item;
 mod likeness;
 mod list;
+mod mailboxes;
 mod objects;
 mod passwords;
 mod pipeline;

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use zeroize::Zeroizing;
 
 use super::add::AddOptions;
+use super::mailboxes::CONTENTS;
 use super::passwords::Passwords;
 use super::surroundings::{in_its_place, is_called_as_its_folder, log_of};
 use crate::chunk::Cutter;
@@ -256,14 +257,14 @@ impl<'a> Source<'a> {
                 self.look_through(window, file, entry, &recognised, compartment)?
             }
             None if Format::of(recognised.kind) == Some(Format::Pictures) => {
-                match file.picture(window)? {
-                    Some(record) => Looked::Record(Box::new(record)),
-                    None => Looked::whole_note(TOO_LONG),
-                }
+                file.picture(window)?
             }
             None if length <= kinds::BESIDE_MAX => {
                 window.fill(file, READ_SIZE)?;
-                let beside = kinds::beside(&recognised, window.bytes());
+                let beside = match entry.path.name() {
+                    CONTENTS => kinds::messages::table_count(window.bytes()).map(Beside::Messages),
+                    _ => kinds::beside(&recognised, window.bytes()),
+                };
                 beside.filter(|_| window.at_end).map_or(Looked::Nothing, Looked::Beside)
             }
             None => Looked::Nothing,
@@ -292,8 +293,7 @@ impl<'a> Source<'a> {
         let log = if kinds::has_log(recognised, window.bytes()) { file.log()? } else { None };
         let content = window.bytes();
         if recognised.kind == Kind::Note && is_called_as_its_folder(&entry.path) {
-            let record = scan_whole(Format::Notes, &mut Cursor::new(content))?;
-            return Ok(record.map_or(Looked::Nothing, |record| Looked::Record(Box::new(record))));
+            return scan_whole(Format::Notes, &mut Cursor::new(content));
         }
         // What is general is compressed, and read by more people.
         let is_store = compartment == Compartment::Sealed
@@ -368,18 +368,18 @@ trait Origin: Read {
     /// What the file is, of which the window has the first bytes.
     fn recognise(&mut self, window: &mut Window, length: u64) -> io::Result<Recognised>;
 
-    /// The record of the picture that the file is; none if that cannot be told.
-    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>>;
+    /// The record that the file is as a picture.
+    fn picture(&mut self, window: &mut Window) -> io::Result<Looked>;
 
     /// The write-ahead log that lies beside the file, if one does.
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
 }
 
 /// The one record of content that is one.
-fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Option<Record>> {
-    let mut found = None;
+fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Looked> {
+    let mut found = Looked::Nothing;
     format.scan(content, &mut |record| {
-        found = Some(record);
+        found = Looked::Record(Box::new(record));
         Ok(())
     })?;
     Ok(found)
@@ -418,10 +418,10 @@ impl Origin for OnDisk<'_> {
         Ok(recognised)
     }
 
-    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
-        let record = scan_whole(Format::Pictures, &mut self.file)?;
+    fn picture(&mut self, window: &mut Window) -> io::Result<Looked> {
+        let looked = scan_whole(Format::Pictures, &mut self.file)?;
         self.file.seek(SeekFrom::Start(window.length as u64))?;
-        Ok(record)
+        Ok(looked)
     }
 
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
@@ -500,13 +500,12 @@ impl<R: Read> Origin for Stream<'_, R> {
         Ok(kinds::examine_start(window.bytes(), length))
     }
 
-    fn picture(&mut self, window: &mut Window) -> io::Result<Option<Record>> {
+    fn picture(&mut self, window: &mut Window) -> io::Result<Looked> {
         let wanted = usize::try_from(kinds::CONTENT_MAX).unwrap_or(usize::MAX);
         window.fill(self.0, wanted.saturating_add(1))?;
-        if window.at_end {
-            scan_whole(Format::Pictures, &mut Cursor::new(window.bytes()))
-        } else {
-            Ok(None)
+        match window.at_end {
+            true => scan_whole(Format::Pictures, &mut Cursor::new(window.bytes())),
+            false => Ok(Looked::whole_note(TOO_LONG)),
         }
     }
 
