@@ -72,6 +72,26 @@ fn a_photo_and_what_belongs_to_it_are_one() {
 }
 
 #[test]
+fn a_long_film_is_shown_as_a_short_one() {
+    let bench = Bench::with_vault();
+    let film = fs::read(samples().join("icloud-export/Photos/IMG_4830.MOV")).unwrap();
+    bench.write("films/short.mov", &film);
+    // What tells of a film stands behind all of its pictures.
+    let (head, rest) = film.split_at(usize::from(film[3]));
+    assert_eq!(&head[4..8], b"ftyp");
+    let pictures = vec![7; (40 << 20) - 8];
+    let long = [head, &[2, 0x80, 0, 0], b"free", &pictures, rest].concat();
+    bench.write("films/long.mov", &long);
+    bench.open(["add", "films", "--as", "films"]).succeeded();
+    let fields = |film: &str| {
+        let shown = bench.open(["show", film, "--json"]).succeeded().json();
+        shown["fields"].clone()
+    };
+    assert!(fields("short.mov").as_array().unwrap().len() > 3);
+    assert_eq!(fields("long.mov"), fields("short.mov"));
+}
+
+#[test]
 fn notes_are_told_by_their_place_or_by_who_adds_them() {
     let bench = with_sample();
     let notes = records(&bench, "note");

@@ -1,6 +1,6 @@
 //! The records of a snapshot, one login or certificate each: listed, found by their handles, opened.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range as Bytes;
 
 use zeroize::Zeroizing;
@@ -20,8 +20,6 @@ use crate::wire::Malformed;
 
 /// The longest record that is opened, and the longest file one is derived from.
 const RECORD_MAX: u64 = 256 << 20;
-/// How much of each end is read of a file that is a record.
-const END_SIZE: u64 = 8 << 20;
 /// How much of a file is read at a time that is gone through.
 const READ_SIZE: u64 = 1 << 20;
 
@@ -235,24 +233,22 @@ impl<'v> RecordReader<'v> {
         Ok(opened)
     }
 
-    /// What a record says, field by field. Of one that is a whole file no more than its two ends
-    /// are read, which say all there is to say of a film.
+    /// What a record says, field by field. A picture or a film is sought in and not read through.
     ///
     /// # Errors
     /// As [`RecordReader::open`].
     pub fn fields(&mut self, record: &StoredRecord) -> Result<Vec<Field>> {
-        let place = record.place.as_ref();
-        let file = place.filter(|place| place.members.is_empty());
-        let format = file.and_then(|place| Format::parse(&place.format));
-        match format.filter(|format| format.is_file()).zip(file) {
-            Some((format, place)) => {
-                let item = self.item(place, record.compartment)?;
-                let fields = self.fields_of_file(format, &item)?;
-                self.item = Some(item);
-                Ok(fields)
-            }
-            None => Ok(self.open(record)?.fields()),
-        }
+        let is_picture = |place: &&RecordPlace| {
+            place.members.is_empty() && place.format == Format::Pictures.as_str()
+        };
+        let Some(place) = record.place.as_ref().filter(is_picture) else {
+            return Ok(self.open(record)?.fields());
+        };
+        let item = self.item(place, record.compartment)?;
+        let mut content = ItemBytes::new(self.vault, self.info, &item);
+        let fields = kinds::pictures::fields_of(&mut content).map_err(as_read)?;
+        self.item = Some(item);
+        Ok(fields)
     }
 
     /// What the files beside a record say that tell of it, by their paths.
@@ -275,24 +271,6 @@ impl<'v> RecordReader<'v> {
             beside.push((path.clone(), fields.unwrap_or_default()));
         }
         Ok(beside)
-    }
-
-    fn fields_of_file(&mut self, format: Format, item: &Item) -> Result<Vec<Field>> {
-        let length = item.facts.length;
-        if length <= 2 * END_SIZE {
-            let bytes = part(&mut self.chunks, item, &(0..length))?;
-            return Ok(format.fields(&[], &bytes));
-        }
-        let mut fields = Vec::new();
-        for range in [0..END_SIZE, length - END_SIZE..length] {
-            let bytes = part(&mut self.chunks, item, &range)?;
-            for field in format.fields(&[], &bytes) {
-                if !fields.iter().any(|known: &Field| known.name == field.name) {
-                    fields.push(field);
-                }
-            }
-        }
-        Ok(fields)
     }
 
     /// The write-ahead log of a database.
@@ -340,19 +318,22 @@ fn derived_streamed(
         }
         part(&mut chunks, item, range).map_err(io::Error::other)
     });
-    let taken = taken.map_err(|error| match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::io("reading", error),
-    });
-    OpenedRecord::of(format, taken?, item)
+    OpenedRecord::of(format, taken.map_err(as_read)?, item)
 }
 
-/// The bytes of a file, one after the other.
+/// The error that [`ItemBytes`] handed on.
+fn as_read(error: io::Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|error| Error::io("reading", error))
+}
+
+/// The bytes of a file.
 struct ItemBytes<'v> {
     chunks: Chunks<'v>,
     item: &'v Item,
+    /// Where in the file the buffer ends.
     at: u64,
     buffer: Zeroizing<Vec<u8>>,
+    /// How much of the buffer was read.
     position: usize,
 }
 
@@ -377,6 +358,27 @@ impl Read for ItemBytes<'_> {
         let read = rest.read(bytes)?;
         self.position += read;
         Ok(read)
+    }
+}
+
+impl Seek for ItemBytes<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let left = (self.buffer.len() - self.position) as u64;
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::End(offset) => self.item.facts.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => (self.at - left).checked_add_signed(offset),
+        };
+        let place = place.ok_or(io::ErrorKind::InvalidInput)?;
+        let start = self.at - self.buffer.len() as u64;
+        match usize::try_from(place.wrapping_sub(start)) {
+            Ok(position) if position <= self.buffer.len() => self.position = position,
+            _ => {
+                (self.at, self.position) = (place, 0);
+                self.buffer = Zeroizing::default();
+            }
+        }
+        Ok(place)
     }
 }
 
