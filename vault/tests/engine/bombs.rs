@@ -415,6 +415,9 @@ fn each_bomb_is_refused() {
         hostile.assert_refused(&store, &format!("a record of {what}"));
     }
     // spec R-2
+    let beside = vec![ItemPath::new(b"other").unwrap()];
+    let torn = RecordPlace { beside, ..place.clone() };
+    hostile.assert_refused(&with_record(&key, &told, &torn.encode()), "a record beside no file");
     let elsewhere = RecordPlace { file: ItemPath::new(b"other").unwrap(), ..place };
     hostile.assert_refused(&with_record(&key, &told, &elsewhere.encode()), "a record of no file");
     let long = RecordFacts { title: "x".repeat(1_025), ..facts };
