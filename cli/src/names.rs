@@ -286,10 +286,17 @@ pub(crate) fn period(
 
 /// The kind that a word names.
 pub(crate) fn kind(word: &str) -> Result<Kind> {
-    Kind::parse(word).ok_or_else(|| {
-        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", words.join(", ")))
-    })
+    Kind::parse(word).ok_or_else(|| no_kind(word))
+}
+
+/// Nothing is called so.
+pub(crate) fn no_kind(word: &str) -> Failure {
+    Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", kinds()))
+}
+
+/// The words of all kinds.
+pub(crate) fn kinds() -> String {
+    Kind::ALL.map(Kind::as_str).join(", ")
 }
 
 #[cfg(test)]

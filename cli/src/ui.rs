@@ -231,6 +231,20 @@ pub(crate) struct Content<'u> {
     pub(crate) stopped: Option<Failure>,
 }
 
+impl Ui {
+    /// Writes whole content to standard output.
+    pub(crate) fn content(&self, bytes: &[u8]) -> Result<()> {
+        let mut content = Content::new(self);
+        let done = content.write_all(bytes);
+        match content.stopped {
+            Some(failure) => Err(failure),
+            None => {
+                done.map_err(|error| Failure::new(Code::Failed, format!("writing stdout: {error}")))
+            }
+        }
+    }
+}
+
 impl<'u> Content<'u> {
     pub(crate) fn new(ui: &'u Ui) -> Self {
         Self { ui, guard: is_terminal(), stopped: None }

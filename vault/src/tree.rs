@@ -666,43 +666,55 @@ impl Diff {
     }
 }
 
+/// Nodes in memory, for tests.
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows has failed")]
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) chunks: HashMap<Reference, Vec<u8>>,
+    /// How many nodes were read.
+    pub(crate) reads: usize,
+}
+
+#[cfg(test)]
+impl Nodes for Memory {
+    fn node(&mut self, reference: &Reference) -> Result<Vec<u8>> {
+        self.reads = self.reads.saturating_add(1);
+        Ok(self.chunks.get(reference).cloned().ok_or(Malformed::new("no such node", 0))?)
+    }
+}
+
+#[cfg(test)]
+impl Memory {
+    /// Stores the tree of a map, given in order.
+    pub(crate) fn tree(&mut self, map: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Reference {
+        use crate::chunk::{ChunkType, chunk_id};
+        let mut builder = Builder::new(MacKey::new([1; 32]));
+        let key = MacKey::new([2; 32]);
+        let mut store = |bytes: &[u8]| {
+            let id = chunk_id(&key, ChunkType::Node, bytes);
+            let reference = Reference { tag: None, id };
+            self.chunks.insert(reference, bytes.to_vec());
+            Ok(reference)
+        };
+        for (key, value) in map {
+            builder.push(&key, value, &mut store).expect("memory takes it");
+        }
+        builder.finish(&mut store).expect("memory takes it")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chunk::{ChunkType, chunk_id};
-
-    #[derive(Default)]
-    struct Memory {
-        chunks: HashMap<Reference, Vec<u8>>,
-        reads: usize,
-    }
-
-    impl Nodes for Memory {
-        fn node(&mut self, reference: &Reference) -> Result<Vec<u8>> {
-            self.reads += 1;
-            Ok(self.chunks.get(reference).cloned().ok_or(Malformed::new("no such node", 0))?)
-        }
-    }
 
     type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
     fn build(memory: &mut Memory, map: &Map) -> Reference {
-        let mut builder = Builder::new(MacKey::new([1; 32]));
-        let mut store = |bytes: &[u8]| {
-            let id = chunk_id(&MacKey::new([2; 32]), ChunkType::Node, bytes);
-            let reference = Reference { tag: None, id };
-            memory.chunks.insert(reference, bytes.to_vec());
-            Ok(reference)
-        };
-        for (key, value) in map {
-            builder.push(key, value.clone(), &mut store).unwrap();
-        }
-        builder.finish(&mut store).unwrap()
+        memory.tree(map.clone())
     }
 
     fn numbered(range: std::ops::Range<usize>) -> Map {

@@ -1,7 +1,6 @@
 //! `recover`: what is missing now, as files that the apps import.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -27,7 +26,7 @@ use crate::args::{Args, Overwrite, Recover};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
 use crate::session::{self, Purpose, Session};
-use crate::ui::{self, Content, Ui};
+use crate::ui::{self, Ui};
 
 pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
     let mut session = session::open(args, ui, Purpose::Read)?;
@@ -99,15 +98,13 @@ impl Scope {
                 let kind = kind(word).ok_or_else(|| {
                     let sources: Vec<String> = vault.heads().roll().into_keys().collect();
                     Failure::new(Code::NotFound, format!("no kind and no source: {word}"))
-                        .hint(format!("kinds: {}; sources: {}", kinds(), sources.join(", ")))
+                        .hint(format!("kinds: {}; sources: {}", names::kinds(), sources.join(", ")))
                 })?;
                 scope.kinds = Some(vec![kind.as_str().to_owned()]);
             }
         }
         if let Some(word) = &verb.kind {
-            let kind = kind(word).ok_or_else(|| {
-                Failure::usage(format!("no kind {word}")).hint(format!("kinds: {}", kinds()))
-            })?;
+            let kind = kind(word).ok_or_else(|| names::no_kind(word))?;
             scope.kinds = Some(vec![kind.as_str().to_owned()]);
         }
         Ok(scope)
@@ -142,10 +139,6 @@ fn kind(word: &str) -> Option<Kind> {
         "people" => Some(Kind::Contact),
         _ => Kind::ALL.into_iter().find(is_meant),
     }
-}
-
-fn kinds() -> String {
-    Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The snapshots that may have what is missing, in order.
@@ -647,14 +640,7 @@ fn to_stdout(files: &[File], items: &[(usize, Vec<ItemPath>)], ui: &Ui) -> Resul
         return Err(Failure::new(Code::Failed, "secrets are not shown on a terminal")
             .hint("-o FILE, or send it to a program"));
     }
-    let mut content = Content::new(ui);
-    let done = content.write_all(&only.bytes);
-    match content.stopped {
-        Some(failure) => Err(failure),
-        None => {
-            done.map_err(|error| Failure::new(Code::Failed, format!("writing stdout: {error}")))
-        }
-    }
+    ui.content(&only.bytes)
 }
 
 fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64) -> Result<()> {

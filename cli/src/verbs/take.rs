@@ -19,7 +19,7 @@ use super::show::kept;
 use crate::args::{As, Extract, Overwrite};
 use crate::errors::{Code, Failure, Result};
 use crate::stores;
-use crate::ui::{self, Content, Ui};
+use crate::ui::{self, Ui};
 
 /// A record that was opened.
 pub(super) struct Taken {
@@ -56,12 +56,7 @@ pub(super) fn write(vault: &Vault, verb: &Extract, taken: &[Taken], ui: &Ui) -> 
         (_, None, false) => (native(taken)?, None),
     };
     if to_stdout {
-        let mut content = Content::new(ui);
-        let done = io::Write::write_all(&mut content, &bytes);
-        if let Some(failure) = content.stopped {
-            return Err(failure);
-        }
-        done.map_err(|error| Failure::new(Code::Failed, format!("writing stdout: {error}")))?;
+        ui.content(&bytes)?;
     } else if !verb.dry_run {
         write_file(&verb.output, &bytes, verb.overwrite, is_sealed)?;
     }
@@ -82,14 +77,8 @@ pub(super) fn cat(
 ) -> Result<Code> {
     refuse_terminal(record.compartment == Compartment::Sealed, reveal)?;
     let taken = Taken::open(vault, info, record)?;
-    let mut content = Content::new(ui);
-    let done = content.write_all(&native(&[taken])?);
-    match content.stopped {
-        Some(failure) => Err(failure),
-        None => done
-            .map(|()| Code::Done)
-            .map_err(|error| Failure::new(Code::Failed, format!("writing stdout: {error}"))),
-    }
+    ui.content(&native(&[taken])?)?;
+    Ok(Code::Done)
 }
 
 /// Refuses to show what is sealed on a terminal unasked.

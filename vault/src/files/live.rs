@@ -85,10 +85,10 @@ mod reader {
 
     use super::failed;
     use crate::error::{Error, ErrorKind, Result};
+    use crate::kinds::is_database;
 
     /// How long a program that writes is waited for.
     const WAIT: Duration = Duration::from_secs(2);
-    const MAGIC: &[u8] = b"SQLite format 3\0";
     /// Where a database says by what version it is read.
     const READ_VERSION: usize = 19;
     /// By a version that knows logs.
@@ -111,7 +111,7 @@ mod reader {
     pub(super) fn form(file: &mut File) -> io::Result<Option<Form>> {
         let mut head = Vec::new();
         file.take(READ_VERSION as u64 + 1).read_to_end(&mut head)?;
-        let version = head.get(READ_VERSION).filter(|_| head.starts_with(MAGIC));
+        let version = head.get(READ_VERSION).filter(|_| is_database(&head));
         Ok(version.map(|version| if *version == WITH_LOG { Form::Log } else { Form::Journal }))
     }
 

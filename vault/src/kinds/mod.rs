@@ -59,6 +59,7 @@ use archive::Container;
 pub use beside::{BESIDE_MAX, Beside, beside};
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
+pub use database::is_database;
 pub use format::{Format, Framed, Whole, parts};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 pub use sheet::{

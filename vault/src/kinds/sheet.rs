@@ -31,11 +31,19 @@ const LOG_END: &[u8] = b"-wal";
 /// How many logs of databases in one zip are read.
 const LOGS_MAX: u32 = 64;
 
-const TOO_LONG: &str = "longer than 64 MiB, not looked through";
+/// Why what is longer has no records.
+pub(super) const TOO_LONG: &str = "longer than 64 MiB, not looked through";
 const TOO_MANY_LOGS: &str = "more databases with logs than are read";
 /// No real one was at hand, and what a derived event says would be a guess.
 const CALENDAR_DATABASE: &str =
     "a calendar database of an unknown form; File > Export in Calendar writes .ics";
+
+/// All of `content` from where it is; none if there is more than [`CONTENT_MAX`].
+pub(super) fn hold(content: &mut impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    content.take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= CONTENT_MAX).then_some(bytes))
+}
 
 /// The records of one file, or of one member of a zip.
 pub struct Sheet {

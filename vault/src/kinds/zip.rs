@@ -54,15 +54,8 @@ pub(super) type Look<'a> = dyn FnMut(&[u8], Content<'_>) -> Result<ControlFlow<(
 /// Shows each member to `look`, until that has seen enough. The content must be one that can be
 /// sought in.
 pub(super) fn each(content: &mut Content<'_>, look: &mut Look<'_>) -> Result<()> {
-    let end = End::find(content)?;
-    let budget = content.budget();
-    holding(budget, end.directory_size, || {
-        let size = usize::try_from(end.directory_size).map_err(|_| Blocked(DAMAGED))?;
-        let mut directory = Vec::new();
-        content.section(end.directory, end.directory_size, |mut content| {
-            Ok(content.fill(&mut directory, size)?)
-        })?;
-        let members = members(content, &end, &directory)?;
+    with_directory(content, |content, end, directory| {
+        let members = members(content, end, directory)?;
         let starts = members.iter().skip(1).map(|member| member.start);
         let ends = starts.chain([end.directory]);
         for (member, end) in members.iter().zip(ends) {
@@ -77,6 +70,22 @@ pub(super) fn each(content: &mut Content<'_>, look: &mut Look<'_>) -> Result<()>
 /// When the member was changed that was changed last, in seconds since 1970; the directory names no
 /// zone, and this takes it for UTC.
 pub(super) fn newest(content: &mut Content<'_>) -> Result<Option<i64>> {
+    with_directory(content, |_, _, directory| {
+        let mut newest = None;
+        let mut rest = directory;
+        while !rest.is_empty() {
+            newest = newest.max(moment(rest));
+            (_, rest) = Member::decode(rest).ok_or(Blocked(DAMAGED))?;
+        }
+        Ok(newest)
+    })
+}
+
+/// Reads the directory, which is held while `look` sees it.
+fn with_directory<'c, T>(
+    content: &mut Content<'c>,
+    look: impl FnOnce(&mut Content<'c>, &End, &[u8]) -> Result<T>,
+) -> Result<T> {
     let end = End::find(content)?;
     let budget = content.budget();
     holding(budget, end.directory_size, || {
@@ -85,13 +94,7 @@ pub(super) fn newest(content: &mut Content<'_>) -> Result<Option<i64>> {
         content.section(end.directory, end.directory_size, |mut content| {
             Ok(content.fill(&mut directory, size)?)
         })?;
-        let mut newest = None;
-        let mut rest = directory.as_slice();
-        while !rest.is_empty() {
-            newest = newest.max(moment(rest));
-            (_, rest) = Member::decode(rest).ok_or(Blocked(DAMAGED))?;
-        }
-        Ok(newest)
+        look(content, &end, &directory)
     })
 }
 

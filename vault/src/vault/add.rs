@@ -16,7 +16,7 @@ use super::mailboxes::{MAILBOX, Mailboxes};
 use super::objects::{Plain, pack_ids};
 use super::passwords::{AskPassword, Passwords};
 use super::pipeline::{self, Outcome};
-use super::recorder::{Chunked, Recorder};
+use super::recorder::{Chunked, Recorders};
 use super::source::{Message, Messages, Source};
 use super::stage::{Earlier, Fresh, Known, Stage, prefix};
 use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
@@ -446,8 +446,7 @@ struct Adder<'a> {
     messages: Messages,
     general: Halves,
     sealed: Halves,
-    records_general: Recorder<'a>,
-    records_sealed: Recorder<'a>,
+    recorders: Recorders<'a>,
     assets: Assets,
     mailboxes: Mailboxes,
     folders: Vec<Folder>,
@@ -520,8 +519,7 @@ impl<'a> Adder<'a> {
             messages,
             general: halves(Compartment::General),
             sealed: halves(Compartment::Sealed),
-            records_general: Recorder::new(vault, Compartment::General),
-            records_sealed: Recorder::new(vault, Compartment::Sealed),
+            recorders: Recorders::new(vault),
             assets: Assets::default(),
             mailboxes: Mailboxes::default(),
             folders: Vec::new(),
@@ -786,10 +784,7 @@ impl<'a> Adder<'a> {
             file.is_store |= record.is_closed && matches!(record.locator, Locator::Bytes(_));
             *file.records.entry(record.kind).or_default() += 1;
         }
-        let recorder = match file.compartment {
-            Compartment::Sealed => &mut self.records_sealed,
-            Compartment::Index | Compartment::General => &mut self.records_general,
-        };
+        let recorder = self.recorders.of(file.compartment);
         let left_out = recorder.take(&file.entry.path, &mut sheet, chunks, &mut self.stage)?;
         if left_out > 0 && !file.notes.contains(&SCATTERED) {
             file.notes.push(SCATTERED);
@@ -836,19 +831,14 @@ impl<'a> Adder<'a> {
             let compartment = asset.main.compartment;
             let kind = asset.main.record.kind;
             *self.summary.records.entry((compartment, kind)).or_default() += 1;
-            let recorder = match compartment {
-                Compartment::Sealed => &mut self.records_sealed,
-                Compartment::Index | Compartment::General => &mut self.records_general,
-            };
-            recorder.take_asset(asset)?;
+            self.recorders.of(compartment).take_asset(asset)?;
         }
         Ok(())
     }
 
     fn forget_records(&mut self, path: &ItemPath) {
         self.assets.forget(path);
-        self.records_general.forget(path);
-        self.records_sealed.forget(path);
+        self.recorders.forget(path);
     }
 
     fn leave_out(&mut self, path: Option<ItemPath>, reason: String) {
@@ -1033,8 +1023,8 @@ impl<'a> Adder<'a> {
             true => None,
             false => Some(self.sealed.finish(&mut self.stage)?),
         };
-        let records_general = self.records_general.finish(&mut self.stage)?;
-        let records_sealed = self.records_sealed.finish(&mut self.stage)?;
+        let records_general = self.recorders.general.finish(&mut self.stage)?;
+        let records_sealed = self.recorders.sealed.finish(&mut self.stage)?;
         Ok(Staged {
             general,
             sealed,

@@ -726,40 +726,11 @@ impl Wanted {
 mod tests {
     use super::super::RecordBytes;
     use super::*;
-    use crate::chunk::{ChunkType, chunk_id};
     use crate::files::ItemPath;
     use crate::id::MacKey;
-    use crate::tree::Builder;
-
-    #[derive(Default)]
-    struct Memory {
-        chunks: HashMap<Reference, Vec<u8>>,
-        reads: usize,
-    }
-
-    impl Nodes for Memory {
-        fn node(&mut self, reference: &Reference) -> Result<Vec<u8>> {
-            self.reads += 1;
-            Ok(self.chunks.get(reference).cloned().ok_or(Malformed::new("no such node", 0))?)
-        }
-    }
+    use crate::tree::Memory;
 
     impl Memory {
-        fn tree(&mut self, map: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Reference {
-            let mut builder = Builder::new(MacKey::new([1; 32]));
-            let key = MacKey::new([2; 32]);
-            let mut store = |bytes: &[u8]| {
-                let id = chunk_id(&key, ChunkType::Node, bytes);
-                let reference = Reference { tag: None, id };
-                self.chunks.insert(reference, bytes.to_vec());
-                Ok(reference)
-            };
-            for (key, value) in map {
-                builder.push(&key, value, &mut store).unwrap();
-            }
-            builder.finish(&mut store).unwrap()
-        }
-
         fn trees(&mut self, records: &[Made]) -> [Reference; 2] {
             let mut numbers: HashMap<u64, u16> = HashMap::new();
             let mut map = BTreeMap::new();

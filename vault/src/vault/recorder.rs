@@ -19,6 +19,34 @@ use crate::keys::Compartment;
 use crate::kinds::{Format, Locator, Record, Sheet};
 use crate::tree;
 
+/// The records of both compartments.
+pub(super) struct Recorders<'v> {
+    pub(super) general: Recorder<'v>,
+    pub(super) sealed: Recorder<'v>,
+}
+
+impl<'v> Recorders<'v> {
+    pub(super) fn new(vault: &'v Vault) -> Self {
+        let recorder = |compartment| Recorder::new(vault, compartment);
+        let (general, sealed) = (recorder(Compartment::General), recorder(Compartment::Sealed));
+        Self { general, sealed }
+    }
+
+    /// Those of a compartment.
+    pub(super) fn of(&mut self, compartment: Compartment) -> &mut Recorder<'v> {
+        match compartment {
+            Compartment::Sealed => &mut self.sealed,
+            Compartment::Index | Compartment::General => &mut self.general,
+        }
+    }
+
+    /// As [`Recorder::forget`], wherever the file was.
+    pub(super) fn forget(&mut self, path: &ItemPath) {
+        self.general.forget(path);
+        self.sealed.forget(path);
+    }
+}
+
 /// The records of one compartment.
 pub(super) struct Recorder<'v> {
     compartment: Compartment,
@@ -32,7 +60,7 @@ pub(super) struct Recorder<'v> {
 }
 
 impl<'v> Recorder<'v> {
-    pub(super) fn new(vault: &'v Vault, compartment: Compartment) -> Self {
+    fn new(vault: &'v Vault, compartment: Compartment) -> Self {
         let bundle = &vault.keys.bundle;
         Self {
             compartment,
@@ -81,7 +109,7 @@ impl<'v> Recorder<'v> {
 
     /// Lets go of the records of a file: it could not be read to its end, or another one takes its
     /// place.
-    pub(super) fn forget(&mut self, path: &ItemPath) {
+    fn forget(&mut self, path: &ItemPath) {
         let numbers = (0..).zip(&self.files).filter(|(_, file)| *file == path);
         self.forgotten.extend(numbers.map(|(number, _)| number));
     }

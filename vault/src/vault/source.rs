@@ -28,8 +28,6 @@ const READ_SIZE: usize = 1 << 20;
 const BUFFER_MAX: usize = 2 * format::CUT_FIXED;
 /// How many messages wait.
 const QUEUE: usize = 4;
-/// How a database of SQLite begins.
-const DATABASE: &[u8; 16] = b"SQLite format 3\0";
 /// How many records are handed on together.
 const BATCH: usize = 64;
 
@@ -160,7 +158,10 @@ impl<'a> Source<'a> {
         match entry.file_type {
             FileType::File if entry.missing.is_none() => match walk.open(&mut entry) {
                 Ok(_) if entry.missing.is_some() => self.send(Message::Entry(entry)),
-                Ok(file) => self.take_file(entry, OnDisk::new(file, walk), hold),
+                Ok(file) => {
+                    let file = OnDisk::new(file, walk, entry.path.clone());
+                    self.take_file(entry, file, hold)
+                }
                 Err(error) => self.send(Message::Closed(entry, error)),
             },
             FileType::Folder if entry.missing.is_none() => {
@@ -174,15 +175,14 @@ impl<'a> Source<'a> {
     /// Reads a file, if it is a database with the lock of a reader.
     fn take_file(&self, entry: Entry, mut file: OnDisk<'_>, hold: &mut Option<Hold>) -> Option<()> {
         if hold.is_none() {
-            match Hold::begin(&entry.path, &file) {
+            match Hold::begin(&file) {
                 Ok(begun) => *hold = begun,
                 Err(error) => return self.send(Message::Closed(entry, error)),
             }
         }
         if let Some(hold) = hold {
-            file.length_max = hold.length_of(&entry.path);
+            file.length_max = hold.length_of(&file.path);
         }
-        file.path = Some(entry.path.clone());
         let read = self.read(entry, &mut file);
         if let Some(hold) = hold {
             hold.keep(file);
@@ -389,7 +389,7 @@ fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Lo
 struct OnDisk<'w> {
     file: File,
     walk: &'w Walk,
-    path: Option<ItemPath>,
+    path: ItemPath,
     /// How much of it is read: another program may write faster than it is read.
     length_max: Option<u64>,
     /// What else was opened for it.
@@ -397,8 +397,8 @@ struct OnDisk<'w> {
 }
 
 impl<'w> OnDisk<'w> {
-    fn new(file: File, walk: &'w Walk) -> Self {
-        Self { file, walk, path: None, length_max: None, opened: Vec::new() }
+    fn new(file: File, walk: &'w Walk, path: ItemPath) -> Self {
+        Self { file, walk, path, length_max: None, opened: Vec::new() }
     }
 }
 
@@ -425,8 +425,8 @@ impl Origin for OnDisk<'_> {
     }
 
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        let path = self.path.as_ref().and_then(log_of);
-        let Some(place) = path.and_then(|path| self.walk.place_of(&path)) else { return Ok(None) };
+        let place = log_of(&self.path).and_then(|log| self.walk.place_of(&log));
+        let Some(place) = place else { return Ok(None) };
         let file = match File::open(place) {
             Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
             file => file?,
@@ -448,9 +448,11 @@ struct Hold {
 
 impl Hold {
     /// Holds what another program may be writing.
-    fn begin(path: &ItemPath, file: &OnDisk<'_>) -> Result<Option<Self>> {
-        let mut head = [0; DATABASE.len()];
-        let is_database = file.file.read_exact_at(&mut head, 0).is_ok() && head == *DATABASE;
+    fn begin(file: &OnDisk<'_>) -> Result<Option<Self>> {
+        let mut head = [0; 16];
+        let is_database =
+            file.file.read_exact_at(&mut head, 0).is_ok() && kinds::is_database(&head);
+        let path = &file.path;
         let place = file.walk.place_of(path).filter(|_| is_database);
         let held = place.map(|place| live::hold(&place)).transpose()?.flatten();
         let log = || log_of(path).and_then(|log| Some((file.walk.place_of(&log)?, log)));
@@ -468,7 +470,7 @@ impl Hold {
 
     /// Keeps a file that was read, which must not be closed while the lock is held.
     fn keep(&mut self, file: OnDisk<'_>) {
-        if file.path.as_ref() == Some(&self.path)
+        if file.path == self.path
             && let Some((_, place, length)) = &mut self.log
         {
             *length = place.metadata().map_or(0, |log| log.len());

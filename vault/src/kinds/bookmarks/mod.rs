@@ -32,14 +32,13 @@ use zeroize::Zeroizing;
 use crate::kinds::bytes::tail;
 use crate::kinds::html::{Token, Tokens};
 use crate::kinds::ladder::Ladder;
-use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::text::{self, Encoding};
 use crate::kinds::{Field, Record, Scanned, dates};
 
 /// Most links of a file.
 const LINKS_MAX: usize = 1 << 18;
 
-const TOO_LARGE: &str = "longer than 64 MiB, not looked through";
 const TOO_MANY: &str = "more than 262,144 bookmarks";
 const TOO_DEEP: &str = "folders deeper than 256 are told as one";
 const CUT_OFF: &str = "cut off";
@@ -54,11 +53,7 @@ pub fn scan(
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
     content.rewind()?;
-    let mut bytes = Vec::new();
-    content.by_ref().take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CONTENT_MAX {
-        return Ok(Scanned::nothing(TOO_LARGE));
-    }
+    let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
     let (encoding, mark) = text::encoding(&bytes);
     let text = tail(&bytes, mark);
     if encoding != Encoding::Bytes || text.trim_ascii_start().first() != Some(&b'<') {

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;
 use crate::kinds::der;
+use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::{Identity, Kind, Locator, Quality, Record, Scanned};
 
 use ber::{Element, Elements};
@@ -35,9 +36,6 @@ pub use pkcs12::Entry;
 pub use pkcs12::{Pkcs12Error, open_p12, rewrap_p12};
 pub use public::PublicKey;
 pub use x509::Certificate;
-
-/// The longest content that is looked through for records, in bytes.
-const CONTENT_MAX: u64 = 64 << 20;
 
 const UNENCRYPTED: &str = "private key without a password";
 
@@ -50,11 +48,7 @@ pub fn scan(
     content: &mut impl Read,
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    content.take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CONTENT_MAX {
-        return Ok(Scanned::nothing("longer than 64 MiB, not looked through"));
-    }
+    let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
     let mut records = Vec::new();
     let mut scan = Scan { each: &mut |record| records.push(record), scanned: Scanned::default() };
     scan.content(&bytes);

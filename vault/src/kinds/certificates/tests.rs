@@ -318,7 +318,7 @@ fn bombs_are_bounded() {
         cover(bytes);
     }
     assert!(started.elapsed() < Duration::from_secs(60));
-    let mut long = io::repeat(b'-').take(CONTENT_MAX + 1);
+    let mut long = io::repeat(b'-').take(crate::kinds::CONTENT_MAX + 1);
     let scanned = scan(&mut long, &mut |_| Ok(())).unwrap();
     assert_eq!((scanned.records, scanned.notes.len()), (0, 1));
 }

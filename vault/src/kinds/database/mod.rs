@@ -59,7 +59,7 @@ const TABLES: &[(&[u8], Recognised)] = &[
 ];
 
 /// Whether a database begins with `head`; its log is none.
-pub(super) fn is_database(head: &[u8]) -> bool {
+pub fn is_database(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 

@@ -21,13 +21,12 @@ use zeroize::Zeroizing;
 
 use crate::kinds::archive::{self, Container};
 use crate::kinds::ladder::digest;
-use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates, text};
 
 /// Longest text that is told in a list, in bytes.
 const TOLD_MAX: usize = 200;
 
-const TOO_LARGE: &str = "longer than 64 MiB, not looked through";
 const EMPTY: &str = "empty";
 
 /// What a document tells of itself.
@@ -58,12 +57,7 @@ pub fn scan(
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
     content.rewind()?;
-    let mut bytes = Vec::new();
-    content.by_ref().take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    let length = bytes.len() as u64;
-    if length > CONTENT_MAX {
-        return Ok(Scanned::nothing(TOO_LARGE));
-    }
+    let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
     if bytes.is_empty() {
         return Ok(Scanned::nothing(EMPTY));
     }
@@ -73,7 +67,7 @@ pub fn scan(
         "" => Identity { quality: Quality::Fields, bytes: Zeroizing::default() },
         id => Identity { quality: Quality::Id, bytes: Zeroizing::new(id.as_bytes().to_vec()) },
     };
-    let range = 0..length;
+    let range = 0..bytes.len() as u64;
     each(Record {
         kind: Kind::Document,
         identity,

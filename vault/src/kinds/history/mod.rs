@@ -30,14 +30,13 @@ use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;
 use crate::kinds::ladder::Ladder;
-use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::text::{self, Encoding};
 use crate::kinds::{Field, Record, Scanned};
 
 /// Most visits of a file.
 const VISITS_MAX: usize = 1 << 20;
 
-const TOO_LARGE: &str = "longer than 64 MiB, not looked through";
 const TOO_MANY: &str = "more than a million visits";
 const NOT_UTF8: &str = "not in UTF-8";
 const UNREADABLE: &str = "not readable as JSON";
@@ -53,11 +52,7 @@ pub fn scan(
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
     content.rewind()?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    content.by_ref().take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CONTENT_MAX {
-        return Ok(Scanned::nothing(TOO_LARGE));
-    }
+    let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
     let (encoding, mark) = text::encoding(&bytes);
     let text = str::from_utf8(tail(&bytes, mark)).ok().filter(|_| encoding == Encoding::Bytes);
     let Some(text) = text else { return Ok(Scanned::nothing(NOT_UTF8)) };

@@ -19,7 +19,7 @@ use markup::{Note, lines};
 
 use crate::kinds::bytes::{start, tail};
 use crate::kinds::ladder::digest;
-use crate::kinds::sheet::CONTENT_MAX;
+use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::{
     Field, Identity, Kind, Locator, PROBE_SIZE, Quality, Recognised, Record, Scanned, dates, text,
 };
@@ -31,7 +31,6 @@ const TEXT_MAX: usize = 32 << 10;
 /// Stands in a text for what is attached to it.
 const ATTACHED: &[u8] = "\u{FFFC}".as_bytes();
 
-const TOO_LARGE: &str = "longer than 64 MiB, not looked through";
 const EMPTY: &str = "empty";
 const NOT_TEXT: &str = "neither text nor HTML";
 const LEFT_OUT: &str = "attachments or tables that are not in its text";
@@ -65,12 +64,7 @@ pub fn scan(
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
     content.rewind()?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    content.by_ref().take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
-    let length = bytes.len() as u64;
-    if length > CONTENT_MAX {
-        return Ok(Scanned::nothing(TOO_LARGE));
-    }
+    let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
     if bytes.is_empty() {
         return Ok(Scanned::nothing(EMPTY));
     }
@@ -80,7 +74,7 @@ pub fn scan(
     let text = text::decode(&bytes);
     let note = Note::new(&text);
     let is_partial = left_out(&text) > 0;
-    let range = 0..length;
+    let range = 0..bytes.len() as u64;
     each(Record {
         kind: Kind::Note,
         identity: Identity { quality: Quality::Fields, bytes: Zeroizing::default() },
