@@ -148,6 +148,8 @@ fn main() -> io::Result<()> {
         let length = u32::try_from(database.len()).expect("a short one").to_le_bytes();
         put(20, name, &[&length, database, log])?;
     }
+    let length = u32::try_from(EVENTS.len()).expect("a short one").to_le_bytes();
+    put(21, "events", &[&length, EVENTS])?;
     Ok(())
 }
 
@@ -205,6 +207,9 @@ macro_rules! sample {
         ))
     };
 }
+const EVENTS: &[u8] = include_bytes!(
+    "../tests/data/icloud-export/Calendars/All (newer macOS).icbu/Calendar.sqlitedb"
+);
 const BOOK: &[u8] = sample!("Sources/FAB1623D-9724-5DC4-B4E3-4913AFB47169", "");
 const LOGGED: &[u8] = sample!("Sources/9E52D719-D6F0-5D1A-B8BA-0BE5D417A5FD", "");
 const LOG: &[u8] = sample!("Sources/9E52D719-D6F0-5D1A-B8BA-0BE5D417A5FD", "-wal");

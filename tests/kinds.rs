@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::tools::{has, program};
+use crate::support::tools::{has, program, skipped};
 use crate::support::{Bench, samples};
 
 fn with_sample() -> Bench {
@@ -132,6 +132,127 @@ fn people_in_a_database_are_the_people_in_the_cards() {
         assert!(card.starts_with("BEGIN:VCARD\r\nVERSION:3.0\r\n"), "{card}");
         assert!(card.ends_with("END:VCARD\r\n"), "{card}");
     }
+}
+
+/// Makes a calendar database as Calendar does, with an event in its log alone.
+const CALENDAR_MAKER: &str = r#"
+import os, shutil, sqlite3, sys
+db = sqlite3.connect("made.sqlitedb", isolation_level=None)
+db.executescript("""
+CREATE TABLE Calendar(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT);
+CREATE TABLE CalendarItem(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, summary TEXT, location_id INTEGER,
+  description TEXT, start_date REAL, start_tz TEXT, end_date REAL, end_tz TEXT, all_day INTEGER,
+  calendar_id INTEGER, orig_item_id INTEGER, orig_date REAL, status INTEGER, unique_identifier TEXT,
+  entity_type INTEGER, due_date REAL, due_tz TEXT, due_all_day INTEGER);
+CREATE TABLE Recurrence(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, frequency INTEGER, interval INTEGER,
+  week_start INTEGER, count INTEGER, end_date REAL, specifier TEXT, by_month_months INTEGER,
+  owner_id INTEGER);
+CREATE TABLE ExceptionDate(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER, date REAL);
+CREATE TABLE Alarm(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, trigger_date REAL,
+  trigger_interval INTEGER, calendaritem_owner_id INTEGER);
+CREATE TABLE Location(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT);
+INSERT INTO Calendar VALUES(1, 'Home');
+INSERT INTO Location VALUES(1, 'Museum; old wing');
+INSERT INTO CalendarItem VALUES
+ (1,'Choir',1,'Bring: bread, olives',789330600,'Europe/Berlin',789336000,'Europe/Berlin',0,1,NULL,NULL,1,'CHOIR',2,NULL,NULL,NULL),
+ (2,'Choir, early',NULL,NULL,789931800,'Europe/Berlin',789937200,NULL,0,1,1,789935400,NULL,'CHOIR',2,NULL,NULL,NULL),
+ (3,'Lake',NULL,NULL,789004800,'_float',789350399,NULL,1,1,NULL,NULL,NULL,'LAKE',2,NULL,NULL,NULL),
+ (4,'Bread',NULL,NULL,NULL,NULL,NULL,NULL,0,1,NULL,NULL,NULL,'BREAD',3,789310800,'Europe/Berlin',0);
+INSERT INTO Recurrence VALUES(1,2,1,1,0,800000000,'D=0MO',NULL,1);
+INSERT INTO ExceptionDate VALUES(1,1,790540200);
+INSERT INTO Alarm VALUES(1,NULL,-900,1);
+""")
+db.execute("PRAGMA journal_mode=WAL")
+db.execute("PRAGMA wal_autocheckpoint=0")
+db.execute("INSERT INTO CalendarItem(summary,start_date,start_tz,all_day,calendar_id,unique_identifier,"
+           "entity_type) VALUES('Late', 789040800, 'America/New_York', 0, 1, 'LATE', 2)")
+os.makedirs("export/All.icbu")
+for end in ("", "-wal"):
+    shutil.copy("made.sqlitedb" + end, "export/All.icbu/Calendar.sqlitedb" + end)
+"#;
+
+/// Prints what Python's `icalendar` reads from a calendar.
+const CALENDAR_READER: &str = r#"
+import json, sys
+import icalendar
+calendar = icalendar.Calendar.from_ical(open(sys.argv[1], "rb").read())
+assert not calendar.errors and calendar["X-WR-CALNAME"] == "Home" and calendar["VERSION"] == "2.0"
+assert not any(part.errors for part in calendar.walk())
+def plain(part):
+    value = lambda name: str(part.decoded(name)) if name in part else None
+    when = lambda name: value(name) if name != "EXDATE" else str(part[name].dts[0].dt)
+    return {"uid": str(part["UID"]), "summary": str(part["SUMMARY"]),
+            **{name: when(name) for name in ("DTSTART", "DTEND", "DUE", "EXDATE", "RECURRENCE-ID") if name in part},
+            "rule": part["RRULE"].to_ical().decode() if "RRULE" in part else None,
+            "place": str(part.get("LOCATION", "")), "text": str(part.get("DESCRIPTION", "")),
+            "alarms": [str(alarm["TRIGGER"].dt) for alarm in part.walk("VALARM")]}
+print(json.dumps([plain(part) for part in calendar.walk() if part.name in ("VEVENT", "VTODO")]))
+"#;
+
+#[test]
+fn events_in_a_database_come_out_as_a_calendar() {
+    let bench = Bench::with_vault();
+    let python = |script: &str, args: &[&str]| {
+        program("python3", ["-c", script].iter().chain(args), &bench.path("")).output().unwrap()
+    };
+    if !has(&["python3"]) {
+        return;
+    }
+    if !python("import icalendar", &[]).status.success() {
+        return skipped("needs icalendar, which pip installs");
+    }
+    let made = python(CALENDAR_MAKER, &[]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    bench.open(["add", "export", "--as", "calendars"]).succeeded();
+    let events = records(&bench, "event");
+    let expected = BTreeSet::from(["Choir", "Lake", "Bread", "Late"]);
+    assert_eq!(titles(&events), expected);
+    let handle = |title: &str| {
+        let event = events.iter().find(|event| event["title"] == title).unwrap();
+        event["handle"].as_str().unwrap().to_owned()
+    };
+    let read = |titles: &[&str]| -> Value {
+        let handles: Vec<String> = titles.iter().map(|title| handle(title)).collect();
+        let args = ["extract"].into_iter().chain(handles.iter().map(String::as_str));
+        let file = bench.open(args.chain(["-o", "-"])).succeeded().bytes;
+        bench.write("out.ics", file);
+        let read = python(CALENDAR_READER, &["out.ics"]);
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        serde_json::from_slice(&read.stdout).unwrap()
+    };
+    let choir = read(&["Choir"]);
+    assert_eq!(choir[0]["uid"], "CHOIR");
+    assert_eq!(choir[0]["DTSTART"], "2026-01-05 19:30:00+01:00");
+    assert_eq!(choir[0]["DTEND"], "2026-01-05 21:00:00+01:00");
+    assert_eq!(choir[0]["rule"], "FREQ=WEEKLY;UNTIL=20260509T061320Z;BYDAY=MO");
+    assert_eq!(choir[0]["EXDATE"], "2026-01-19 19:30:00+01:00");
+    assert_eq!(
+        (&choir[0]["place"], &choir[0]["text"]),
+        (&"Museum; old wing".into(), &"Bring: bread, olives".into())
+    );
+    assert_eq!(choir[0]["alarms"][0], "-1 day, 23:45:00");
+    assert_eq!(choir[1]["RECURRENCE-ID"], "2026-01-12 19:30:00+01:00");
+    assert_eq!(choir[1]["DTSTART"], "2026-01-12 18:30:00+01:00");
+    let lake = read(&["Lake"]);
+    assert_eq!(
+        (&lake[0]["DTSTART"], &lake[0]["DTEND"]),
+        (&"2026-01-02".into(), &"2026-01-06".into())
+    );
+    let both = read(&["Bread", "Late"]);
+    let both = both.as_array().unwrap();
+    assert_eq!(both.len(), 2);
+    let late = both.iter().find(|event| event["uid"] == "LATE").unwrap();
+    assert_eq!(late["DTSTART"], "2026-01-02 05:00:00-05:00");
+    assert!(both.iter().any(|event| event["DUE"] == "2026-01-05 14:00:00+01:00"));
+    // The same events as an exported file: nothing has changed.
+    for title in ["Choir", "Lake", "Bread", "Late"] {
+        let path = format!("file/{title}.ics");
+        bench.write(&path, bench.open(["extract", &handle(title), "-o", "-"]).succeeded().bytes);
+    }
+    bench.open(["add", "file", "--as", "calendars"]).succeeded();
+    let same = bench.open(["diff", "calendars", "--records"]).succeeded();
+    assert!(same.stdout.lines().all(|line| line.starts_with('R')), "{}", same.stdout);
+    assert_eq!(same.stderr, "4 moved\n");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use vault::vault::{RecordFacts, RecordPlace};
 use vault::wire::{self, Head};
 
 /// Decoders, at the numbers that the seeds name.
-const DECODERS: [fn(&[u8]); 21] = [
+const DECODERS: [fn(&[u8]); 22] = [
     cbor,
     bundle,
     directory,
@@ -45,6 +45,7 @@ const DECODERS: [fn(&[u8]); 21] = [
     health,
     document,
     address_book,
+    calendar_database,
 ];
 
 fuzz_target!(|data: &[u8]| {
@@ -471,4 +472,23 @@ fn address_book(data: &[u8]) {
         Ok(())
     };
     book.scan(&mut each).expect("memory can be read");
+}
+
+/// As [`address_book`], of events: what is told of one is what the calendar says that is derived.
+fn calendar_database(data: &[u8]) {
+    let Some((length, rest)) = data.split_first_chunk() else { return };
+    let length = usize::try_from(u32::from_le_bytes(*length)).expect("4 bytes");
+    let (database, log) = rest.split_at(length.min(rest.len()));
+    let opened = kinds::calendar_database::CalendarDatabase::new(database, Some(log));
+    let Ok(calendars) = opened else { return };
+    let mut each = |record: kinds::Record| {
+        let Locator::Derived(how) = &record.locator else { panic!("it has no bytes") };
+        let taken = calendars.derive(how).expect("it was told of");
+        let frame: Vec<&[u8]> = taken.frame.iter().map(|part| part.as_slice()).collect();
+        let file = kinds::calendars::write(&frame, &[&taken.bytes]);
+        let told = Told::of(kinds::Format::Calendars, &file);
+        assert!(told.said == [record.essence.to_vec()]);
+        Ok(())
+    };
+    calendars.scan(&mut each).expect("memory can be read");
 }

@@ -1235,6 +1235,27 @@ def calendar(x, name, colour, zone, components, method=True):
     return "\r\n".join(fold(line) for line in "\n".join(lines).split("\n")) + "\r\n"
 
 
+# The tables of macOS 26 with those of their columns that are read, and some that are not.
+CALENDAR_DATABASE = """
+CREATE TABLE Store(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, type INTEGER);
+CREATE TABLE Calendar(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, store_id INTEGER, title TEXT, color TEXT, UUID TEXT);
+CREATE TABLE CalendarItem(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, summary TEXT, location_id INTEGER, description TEXT, start_date REAL,
+  start_tz TEXT, end_date REAL, end_tz TEXT, all_day INTEGER, calendar_id INTEGER, orig_item_id INTEGER, orig_date REAL, organizer_id INTEGER,
+  status INTEGER, availability INTEGER, privacy_level INTEGER, url TEXT, last_modified REAL, sequence_num INTEGER, birthday_id INTEGER,
+  unique_identifier TEXT, hidden INTEGER, has_recurrences INTEGER, UUID TEXT, entity_type INTEGER, priority INTEGER, due_date REAL, due_tz TEXT,
+  due_all_day INTEGER, completion_date REAL, creation_date REAL, phantom_master INTEGER);
+CREATE TABLE Recurrence(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, frequency INTEGER, interval INTEGER, week_start INTEGER, count INTEGER,
+  end_date REAL, specifier TEXT, by_month_months INTEGER, owner_id INTEGER, UUID TEXT);
+CREATE TABLE ExceptionDate(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER, date REAL, sync_order INTEGER);
+CREATE TABLE Alarm(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, trigger_date REAL, trigger_interval INTEGER, type INTEGER,
+  calendaritem_owner_id INTEGER, UUID TEXT, proximity INTEGER, disabled INTEGER, acknowledgedDate REAL);
+CREATE TABLE Participant(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, entity_type INTEGER, type INTEGER, status INTEGER, role INTEGER,
+  identity_id INTEGER, owner_id INTEGER, email TEXT, phone_number TEXT);
+CREATE TABLE Identity(display_name TEXT, address TEXT, first_name TEXT, last_name TEXT);
+CREATE TABLE Location(ROWID INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT, address TEXT, latitude INTEGER, longitude INTEGER);
+"""
+
+
 def calendars(x):
     b, n, s = "Europe/Berlin", "America/New_York", "Asia/Seoul"
     choir = [event(x, "choir", "Choir practice", "20260105T193000", "20260105T210000", b, "RRULE:FREQ=WEEKLY;BYDAY=MO;UNTIL=20261221T183000Z",
@@ -1302,20 +1323,30 @@ def calendars(x):
 
     bundle = "Calendars/All (newer macOS).icbu"
 
+    def insert(db, table, **row):
+        db.execute(f"INSERT INTO {table}({','.join(row)}) VALUES({','.join('?' * len(row))})", tuple(row.values()))
+
     def rows(db):
-        db.execute("INSERT INTO Store VALUES(1,'iCloud',2)")
-        db.execute("INSERT INTO Calendar VALUES(1,1,'Home','#1D9BF6',?)", (key,))
-        for i, (title, day) in enumerate([("Dentist", 18), ("Week at the lake", 10)] + [("Pottery course", 20)] * x.later):
-            start = apple_time(datetime(2026, 9, day, 9, tzinfo=timezone.utc))
-            db.execute("INSERT INTO CalendarItem VALUES(?,?,1,?,?,?,?,?)", (i + 1, title, start, start + 1800, "Europe/Berlin",
-                                                                           uid("item", title), uid("event", title)))
-    x.put(f"{bundle}/Calendar.sqlitedb", sqlite_file(
-        "CREATE TABLE Store(ROWID INTEGER PRIMARY KEY, name TEXT, type INTEGER);"
-        "CREATE TABLE Calendar(ROWID INTEGER PRIMARY KEY, store_id INTEGER, title TEXT, color TEXT, UUID TEXT);"
-        "CREATE TABLE CalendarItem(ROWID INTEGER PRIMARY KEY, summary TEXT, calendar_id INTEGER, start_date REAL, end_date REAL,"
-        " start_tz TEXT, UUID TEXT, unique_identifier TEXT);"
-        "CREATE TABLE Recurrence(ROWID INTEGER PRIMARY KEY, owner_id INTEGER, frequency INTEGER);"
-        "CREATE TABLE Alarm(ROWID INTEGER PRIMARY KEY, owner_id INTEGER);", rows), "event", bundle=bundle)
+        """Events that are in Home.ics too, and one that is not."""
+        def item(name, title, start, end, zone="Europe/Berlin", **more):
+            insert(db, "CalendarItem", summary=title, start_date=apple_time(start), end_date=apple_time(end), start_tz=zone, end_tz=zone,
+                   all_day=int(zone == "_float"), calendar_id=1, unique_identifier=uid("event", name), UUID=uid("item", name), entity_type=2,
+                   availability=0, sequence_num=0, creation_date=apple_time(datetime(2025, 1, 2, 8, tzinfo=timezone.utc)), **more)
+
+        def at(*when):
+            return datetime(*when, tzinfo=timezone.utc)
+        insert(db, "Store", name="iCloud", type=2)
+        insert(db, "Calendar", store_id=1, title="Home", color="#1D9BF6", UUID=key)
+        insert(db, "Location", title="Clinic of Examples", address="12 Elm Street, Exampleton")
+        dentist = at(2026, 9, 21, 8, 30) if x.later else at(2026, 9, 18, 7)
+        item("dentist", "Dentist", dentist, dentist + timedelta(minutes=30), location_id=1)
+        insert(db, "Alarm", trigger_interval=-900, type=1, calendaritem_owner_id=1)
+        item("holiday", "Week at the lake", at(2026, 8, 10), at(2026, 8, 16, 23, 59, 59), "_float")
+        item("birthday", "🎂 Ida's birthday", at(2020, 3, 5), at(2020, 3, 5, 23, 59, 59), "_float", has_recurrences=1)
+        insert(db, "Recurrence", frequency=4, interval=1, count=0, specifier="", owner_id=3)
+        if x.later:
+            item("pottery", "Pottery course", at(2026, 10, 20, 16), at(2026, 10, 20, 18))
+    x.put(f"{bundle}/Calendar.sqlitedb", sqlite_file(CALENDAR_DATABASE, rows), "event", bundle=bundle, records=4 if x.later else 3)
 
 
 # ---------------------------------------------------------------- mail

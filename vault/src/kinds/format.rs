@@ -7,9 +7,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-#[cfg(feature = "sqlite")]
-use super::address_book::AddressBook;
 use super::bytes::start;
+use super::databases::Opened;
 use super::{
     Field, Kind, Record, Scanned, bookmarks, calendars, certificates, contacts, documents, health,
     history, logins, messages, notes, pictures,
@@ -45,6 +44,8 @@ pub enum Format {
     Documents,
     /// People: a database of Contacts. A record taken out of it is a vCard.
     AddressBook,
+    /// Events and reminders: a database of Calendar. A record taken out of it is iCalendar.
+    CalendarDatabase,
 }
 
 /// All that there is of a file.
@@ -64,7 +65,7 @@ impl<'a> From<&'a [u8]> for Whole<'a> {
 
 impl Format {
     /// Every format, in the order of its declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Logins,
         Self::Certificates,
         Self::Messages,
@@ -77,6 +78,7 @@ impl Format {
         Self::Health,
         Self::Documents,
         Self::AddressBook,
+        Self::CalendarDatabase,
     ];
 
     /// Its name in a vault (spec 11).
@@ -94,6 +96,7 @@ impl Format {
             Self::Health => "health",
             Self::Documents => "documents",
             Self::AddressBook => "address book",
+            Self::CalendarDatabase => "calendar database",
         }
     }
 
@@ -102,8 +105,8 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
     }
 
-    /// The format that content of a kind has, or none. People are also kept in databases, which are
-    /// an [`Self::AddressBook`].
+    /// The format that content of a kind has, or none. People and events are also kept in
+    /// databases, which are an [`Self::AddressBook`] and a [`Self::CalendarDatabase`].
     pub const fn of(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Passwords | Kind::Cards => Some(Self::Logins),
@@ -143,11 +146,11 @@ impl Format {
             Self::Notes => notes::scan(content, each),
             Self::Health => health::scan(content, each),
             Self::Documents => documents::scan(content, each),
-            Self::AddressBook => {
+            Self::AddressBook | Self::CalendarDatabase => {
                 let mut bytes = Zeroizing::new(Vec::new());
                 content.rewind()?;
                 content.read_to_end(&mut bytes)?;
-                scan_book(Whole::from(bytes.as_slice()), each)
+                self.scan_database(Whole::from(bytes.as_slice()), each)
             }
         }
     }
@@ -162,7 +165,7 @@ impl Format {
         each: &mut dyn FnMut(Record) -> io::Result<()>,
     ) -> io::Result<Scanned> {
         match self {
-            Self::AddressBook => scan_book(whole, each),
+            Self::AddressBook | Self::CalendarDatabase => self.scan_database(whole, each),
             _ => self.scan(&mut Cursor::new(whole.content), each),
         }
     }
@@ -193,8 +196,14 @@ impl Format {
     pub const fn written(self) -> Self {
         match self {
             Self::AddressBook => Self::Contacts,
+            Self::CalendarDatabase => Self::Calendars,
             format => format,
         }
+    }
+
+    /// Whether its files are databases, to which a write-ahead log belongs.
+    pub const fn is_database(self) -> bool {
+        matches!(self, Self::AddressBook | Self::CalendarDatabase)
     }
 
     /// Whether a record is a whole file of its own, so that several are several files.
@@ -222,7 +231,9 @@ impl Format {
             | Self::History
             | Self::Notes
             | Self::Documents => None,
-            Self::AddressBook => derive_from_book(whole, how),
+            Self::AddressBook | Self::CalendarDatabase => {
+                Opened::new(self, whole).ok()?.derive(how).map(|taken| taken.bytes)
+            }
         }
     }
 
@@ -233,7 +244,7 @@ impl Format {
             Self::Certificates => certificates::fields(record),
             Self::Messages => messages::fields(record),
             Self::Contacts | Self::AddressBook => contacts::fields(record),
-            Self::Calendars => calendars::fields(frame, record),
+            Self::Calendars | Self::CalendarDatabase => calendars::fields(frame, record),
             Self::Pictures => pictures::fields(record),
             Self::Bookmarks => bookmarks::fields(record),
             Self::History => history::fields(record),
@@ -254,7 +265,7 @@ impl Format {
                 several => messages::write(several),
             }),
             Self::Contacts | Self::AddressBook => Some(contacts::write(frame, records)),
-            Self::Calendars => Some(calendars::write(frame, records)),
+            Self::Calendars | Self::CalendarDatabase => Some(calendars::write(frame, records)),
             Self::Bookmarks => Some(bookmarks::write(records)),
             Self::History => Some(history::write(frame, records)),
             Self::Pictures | Self::Notes | Self::Documents => alone(records),
@@ -282,6 +293,17 @@ impl Format {
         Some(file)
     }
 
+    fn scan_database(
+        self,
+        whole: Whole<'_>,
+        each: &mut dyn FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<Scanned> {
+        match Opened::new(self, whole) {
+            Ok(database) => database.scan(each),
+            Err(reason) => Ok(Scanned::nothing(reason)),
+        }
+    }
+
     /// Whether files of the format, one behind the other, are one file of it, if this is their
     /// frame: text of another encoding would not be.
     fn is_joined(self, frame: &[&[u8]]) -> bool {
@@ -304,32 +326,6 @@ fn alone(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
         [only] => Some(Zeroizing::new(only.to_vec())),
         _ => None,
     }
-}
-
-#[cfg(feature = "sqlite")]
-fn scan_book(
-    whole: Whole<'_>,
-    each: &mut dyn FnMut(Record) -> io::Result<()>,
-) -> io::Result<Scanned> {
-    match AddressBook::new(whole.content, whole.log) {
-        Ok(book) => book.scan(each),
-        Err(reason) => Ok(Scanned::nothing(reason)),
-    }
-}
-
-#[cfg(feature = "sqlite")]
-fn derive_from_book(whole: Whole<'_>, how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    AddressBook::new(whole.content, whole.log).ok()?.derive(how)
-}
-
-#[cfg(not(feature = "sqlite"))]
-fn scan_book(_: Whole<'_>, _: &mut dyn FnMut(Record) -> io::Result<()>) -> io::Result<Scanned> {
-    Ok(Scanned::nothing("a database, which this build does not open"))
-}
-
-#[cfg(not(feature = "sqlite"))]
-fn derive_from_book(_: Whole<'_>, _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    None
 }
 
 /// The parts of `content` at these ranges; none where one is not in it.

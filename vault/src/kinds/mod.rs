@@ -17,12 +17,17 @@ mod beside;
 pub mod bookmarks;
 mod bundle;
 mod bytes;
+#[cfg(feature = "sqlite")]
+pub mod calendar_database;
 pub mod calendars;
 pub mod certificates;
+#[cfg(feature = "sqlite")]
+mod compose;
 pub mod contacts;
 mod content;
 mod csv;
 mod database;
+mod databases;
 mod dates;
 mod der;
 pub mod documents;

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
-#[cfg(feature = "sqlite")]
-use super::address_book::AddressBook;
 use super::archive::{self, Container};
 use super::content::{Blocked, Budget, Content, TOO_MUCH};
+use super::databases::Opened;
 use super::{
     Format, Kind, Locator, PROBE_SIZE, Recognised, Record, Scanned, Whole, certificates, database,
     health, parts, zip,
@@ -34,9 +33,6 @@ const LOGS_MAX: u32 = 64;
 /// Why what is longer has no records.
 pub(super) const TOO_LONG: &str = "longer than 64 MiB, not looked through";
 const TOO_MANY_LOGS: &str = "more databases with logs than are read";
-/// No real one was at hand, and what a derived event says would be a guess.
-const CALENDAR_DATABASE: &str =
-    "a calendar database of an unknown form; File > Export in Calendar writes .ics";
 
 /// All of `content` from where it is; none if there is more than [`CONTENT_MAX`].
 pub(super) fn hold(content: &mut impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
@@ -79,14 +75,13 @@ pub struct Taken {
 #[derive(Default)]
 pub struct Kept {
     /// The way to what is open, and it.
-    #[cfg(feature = "sqlite")]
-    book: Option<(Vec<u32>, AddressBook)>,
+    database: Option<(Vec<u32>, Opened)>,
 }
 
 /// Whether a file that begins with `head` is looked through for records. A picture or a film is not:
 /// it is one itself, and [`pictures::scan`](super::pictures::scan()) tells it without all of it.
 pub fn has_records(found: &Recognised, head: &[u8]) -> bool {
-    in_file(found, head).is_some() || is_zip(found, head) || is_calendar_database(found, head)
+    in_file(found, head).is_some() || is_zip(found, head)
 }
 
 /// The format of a file that begins with `head` whose records show while it is read.
@@ -156,7 +151,6 @@ pub fn sheets(found: &Recognised, whole: Whole<'_>, password: Option<&str>) -> S
                 sheets.notes.push(TOO_MUCH);
             }
         }
-        None if is_calendar_database(found, content) => sheets.notes.push(CALENDAR_DATABASE),
         None => {}
     }
     sheets
@@ -172,10 +166,10 @@ pub fn take(
     kept: &mut Kept,
 ) -> Option<Taken> {
     let how: How = wire::decode(how, HOW_MAX).ok()?;
-    if let (Format::AddressBook, Some(derived)) = (format, &how.derived)
-        && let Some(bytes) = kept.derive(&how.members, derived)
+    if let (true, Some(derived)) = (format.is_database(), &how.derived)
+        && let Some(taken) = kept.derive(&how.members, derived)
     {
-        return Some(Taken { frame: Vec::new(), bytes });
+        return Some(taken);
     }
     let unpacked = match how.members.is_empty() {
         true => None,
@@ -198,9 +192,9 @@ pub fn take(
         parts(content, &ranges).map(|parts| parts.into_iter().map(<[u8]>::to_vec).collect())
     };
     let bytes = match &how.derived {
-        Some(derived) if format == Format::AddressBook => {
-            kept.open(&how.members, whole);
-            kept.derive(&how.members, derived)?
+        Some(derived) if format.is_database() => {
+            kept.open(format, &how.members, whole);
+            return kept.derive(&how.members, derived);
         }
         Some(derived) => format.derive(whole, derived, password)?,
         None if how.bytes.is_empty() => return None,
@@ -242,25 +236,15 @@ impl How {
     }
 }
 
-#[cfg(feature = "sqlite")]
 impl Kept {
-    fn open(&mut self, way: &[u32], whole: Whole<'_>) {
-        let book = AddressBook::new(whole.content, whole.log).ok();
-        self.book = book.map(|book| (way.to_vec(), book));
+    fn open(&mut self, format: Format, way: &[u32], whole: Whole<'_>) {
+        let database = Opened::new(format, whole).ok();
+        self.database = database.map(|database| (way.to_vec(), database));
     }
 
-    fn derive(&self, way: &[u32], how: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (_, book) = self.book.as_ref().filter(|(known, _)| known == way)?;
-        book.derive(how)
-    }
-}
-
-#[cfg(not(feature = "sqlite"))]
-impl Kept {
-    fn open(&mut self, _: &[u32], _: Whole<'_>) {}
-
-    fn derive(&self, _: &[u32], _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        None
+    fn derive(&self, way: &[u32], how: &[u8]) -> Option<Taken> {
+        let (_, database) = self.database.as_ref().filter(|(known, _)| known == way)?;
+        database.derive(how)
     }
 }
 
@@ -279,6 +263,7 @@ fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
     let is_text = archive::container(head).is_none() && database::recognise(head).is_none();
     match found.kind {
         Kind::Contact if database::is_database(head) => Some(Format::AddressBook),
+        Kind::Event if database::is_database(head) => Some(Format::CalendarDatabase),
         Kind::Contact | Kind::Event | Kind::Mail | Kind::Bookmark | Kind::History if !is_text => {
             None
         }
@@ -288,11 +273,7 @@ fn format_of(found: &Recognised, head: &[u8]) -> Option<Format> {
 
 /// Whether a file that begins with `head` is a database of which [`sheets`] wants the log.
 pub fn has_log(found: &Recognised, head: &[u8]) -> bool {
-    in_file(found, head) == Some(Format::AddressBook)
-}
-
-fn is_calendar_database(found: &Recognised, head: &[u8]) -> bool {
-    found.kind == Kind::Event && database::is_database(head)
+    in_file(found, head).is_some_and(Format::is_database)
 }
 
 /// The format of the records in content that is a whole file.
@@ -342,9 +323,6 @@ fn members(
         let found = super::recognise(&bytes, content.length);
         let is_zip = is_zip(&found, &bytes) && way.numbers.len() + 1 < DEPTH_MAX;
         let format = format_of(&found, &bytes);
-        if is_calendar_database(&found, &bytes) {
-            sheets.notes.push(CALENDAR_DATABASE);
-        }
         if !is_zip && format.is_none() {
             return Ok(ControlFlow::Continue(()));
         }
@@ -356,9 +334,9 @@ fn members(
         way.names.push(String::from_utf8_lossy(name).into_owned());
         match format {
             Some(format) => {
-                let log = match format {
-                    Format::AddressBook => logs.find(zip, name, budget, &mut sheets.notes)?,
-                    _ => None,
+                let log = match format.is_database() {
+                    true => logs.find(zip, name, budget, &mut sheets.notes)?,
+                    false => None,
                 };
                 way.log = log.as_ref().map(|(number, _)| *number);
                 let log = log.as_ref().map(|(_, bytes)| bytes.as_slice());
@@ -645,10 +623,23 @@ mod tests {
         taken_one_by_one(&content, &found.sheets[0], None);
     }
 
+    #[cfg(feature = "sqlite")]
     #[test]
-    fn a_calendar_database_is_named() {
-        let content = sample("Calendars/All (newer macOS).icbu/Calendar.sqlitedb");
-        assert_eq!(sheets_of(&content, None).notes, [CALENDAR_DATABASE]);
+    fn events_of_a_database_in_a_zip_come_with_their_zones() {
+        let database = sample("Calendars/All (newer macOS).icbu/Calendar.sqlitedb");
+        let content = zip_of(&[("All.icbu/Calendar.sqlitedb", &database)]);
+        for content in [&database, &content] {
+            let found = sheets_of(content, None);
+            let [sheet] = found.sheets.as_slice() else {
+                panic!("one database: {:?}", found.notes)
+            };
+            assert_eq!(sheet.format, Format::CalendarDatabase);
+            taken_one_by_one(content, sheet, None);
+            let Locator::Derived(how) = &sheet.records[0].locator else { panic!("bytes") };
+            let whole = content.as_slice().into();
+            let taken = take(sheet.format, whole, how, None, &mut Kept::default()).unwrap();
+            assert!(taken.frame[0].starts_with(b"BEGIN:VCALENDAR"));
+        }
     }
 
     #[cfg(feature = "pkcs12")]

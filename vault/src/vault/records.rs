@@ -219,10 +219,7 @@ impl<'v> RecordReader<'v> {
                 let content = part(&mut self.chunks, &item, &(0..item.facts.length))?;
                 let password = passwords::read(&mut self.chunks, &item)?;
                 let password = password.as_ref().map(|password| password.as_str());
-                let log = match format {
-                    Format::AddressBook => self.log(&item)?,
-                    _ => None,
-                };
+                let log = if format.is_database() { self.log(&item)? } else { None };
                 let whole =
                     Whole { content: &content, log: log.as_ref().map(|log| log.as_slice()) };
                 let taken = kinds::take(format, whole, how, password, &mut self.kept);

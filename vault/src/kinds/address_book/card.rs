@@ -5,10 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::people::{Detail, Many, One, Person};
+use crate::kinds::compose::{Composed, escape, param};
 use crate::kinds::dates;
 
-/// The longest line, in bytes.
-const LINE_MAX: usize = 75;
 /// The year that stands for none.
 const NO_YEAR: i64 = 1604;
 
@@ -43,18 +42,18 @@ const OTHER_SCHEME: &str = "x-apple";
 
 /// The card, with these bytes for its picture.
 pub(super) fn write(person: &Person, picture: Option<&[u8]>) -> String {
-    let mut card = Card { text: String::new(), groups: 0 };
-    card.line("BEGIN", "VCARD");
-    card.line("VERSION", "3.0");
+    let mut card = Card { lines: Composed::default(), groups: 0 };
+    card.lines.line("BEGIN", "VCARD");
+    card.lines.line("VERSION", "3.0");
     card.names(person);
     card.reached(person);
     card.rest(person, picture);
-    card.line("END", "VCARD");
-    card.text
+    card.lines.line("END", "VCARD");
+    card.lines.text
 }
 
 struct Card {
-    text: String,
+    lines: Composed,
     /// How many groups of lines it has.
     groups: u32,
 }
@@ -63,8 +62,8 @@ impl Card {
     fn names(&mut self, person: &Person) {
         let one = |one: One| escape(person.one(one));
         let parts = [One::Family, One::Given, One::Middle, One::Prefix, One::Suffix].map(one);
-        self.line("N", &parts.join(";"));
-        self.line("FN", &escape(&full_name(person)));
+        self.lines.line("N", &parts.join(";"));
+        self.lines.line("FN", &escape(&full_name(person)));
         for (name, part) in [
             ("NICKNAME", One::Nickname),
             ("X-MAIDENNAME", One::MaidenName),
@@ -72,14 +71,14 @@ impl Card {
             ("X-PHONETIC-MIDDLE-NAME", One::PhoneticMiddle),
             ("X-PHONETIC-LAST-NAME", One::PhoneticFamily),
         ] {
-            self.filled(name, &one(part));
+            self.lines.filled(name, &one(part));
         }
         let company = [One::Company, One::Department].map(one).join(";");
         if company.len() > 1 {
-            self.line("ORG", &company);
+            self.lines.line("ORG", &company);
         }
-        self.filled("X-PHONETIC-ORG", &one(One::PhoneticCompany));
-        self.filled("TITLE", &one(One::Job));
+        self.lines.filled("X-PHONETIC-ORG", &one(One::PhoneticCompany));
+        self.lines.filled("TITLE", &one(One::Job));
     }
 
     fn reached(&mut self, person: &Person) {
@@ -96,7 +95,7 @@ impl Card {
             self.social(profile);
         }
         for note in person.many(Many::Note) {
-            self.filled("NOTE", &escape(note.value(0)));
+            self.lines.filled("NOTE", &escape(note.value(0)));
         }
         for web in person.many(Many::Web) {
             self.labelled("URL", OTHER_TYPES, web, &escape(web.value(0)));
@@ -109,14 +108,14 @@ impl Card {
     fn rest(&mut self, person: &Person, picture: Option<&[u8]>) {
         if let Some(day) = person.birthday {
             let (params, day) = date(day);
-            self.line(&format!("BDAY{params}"), &day);
+            self.lines.line(&format!("BDAY{params}"), &day);
         }
         for chat in person.many(Many::Chat) {
             self.chat(chat);
         }
         if let Some(picture) = picture {
             let start = format!("PHOTO;ENCODING=b;TYPE={}", picture_type(picture));
-            self.line(&start, &STANDARD.encode(picture));
+            self.lines.line(&start, &STANDARD.encode(picture));
         }
         for detail in person.many(Many::Date) {
             if let Some(day) = detail.day {
@@ -128,12 +127,12 @@ impl Card {
             self.labelled("X-ABRELATEDNAMES", &[], related, &escape(related.value(0)));
         }
         if person.is_company {
-            self.line("X-ABShowAs", "COMPANY");
+            self.lines.line("X-ABShowAs", "COMPANY");
         }
         let groups: Vec<String> = person.groups.iter().map(|name| escape(name)).collect();
-        self.filled("CATEGORIES", &groups.join(", "));
-        self.filled("UID", &escape(person.one(One::ExternalId)));
-        self.filled("X-ABUID", &escape(&person.id));
+        self.lines.filled("CATEGORIES", &groups.join(", "));
+        self.lines.filled("UID", &escape(person.one(One::ExternalId)));
+        self.lines.filled("X-ABUID", &escape(&person.id));
     }
 
     fn address(&mut self, address: &Detail) {
@@ -164,7 +163,7 @@ impl Card {
         let params =
             [("type", service), ("x-user", user), ("x-userid", id), ("x-displayname", name)];
         let params: String = params.iter().map(|(name, value)| param(name, value)).collect();
-        self.line(&format!("X-SOCIALPROFILE{params}"), &escape(&value));
+        self.lines.line(&format!("X-SOCIALPROFILE{params}"), &escape(&value));
     }
 
     fn chat(&mut self, chat: &Detail) {
@@ -199,33 +198,14 @@ impl Card {
     fn grouped(&mut self, start: &str, value: &str, with: &[(&str, &str)]) {
         let with: Vec<_> = with.iter().filter(|(_, value)| !value.is_empty()).collect();
         if with.is_empty() {
-            return self.line(start, value);
+            return self.lines.line(start, value);
         }
         self.groups += 1;
         let group = format!("item{}", self.groups);
-        self.line(&format!("{group}.{start}"), value);
+        self.lines.line(&format!("{group}.{start}"), value);
         for (name, value) in with {
-            self.line(&format!("{group}.{name}"), value);
+            self.lines.line(&format!("{group}.{name}"), value);
         }
-    }
-
-    fn filled(&mut self, start: &str, value: &str) {
-        if !value.is_empty() {
-            self.line(start, value);
-        }
-    }
-
-    fn line(&mut self, start: &str, value: &str) {
-        let mut length = 0;
-        for char in start.chars().chain([':']).chain(value.chars()) {
-            if length + char.len_utf8() > LINE_MAX {
-                self.text.push_str("\r\n ");
-                length = 1;
-            }
-            self.text.push(char);
-            length += char.len_utf8();
-        }
-        self.text.push_str("\r\n");
     }
 }
 
@@ -256,16 +236,6 @@ fn preference(detail: &Detail) -> &'static str {
     if detail.is_preferred { ";type=pref" } else { "" }
 }
 
-/// A parameter, quoted where its value has to be; nothing for one without a value.
-fn param(name: &str, value: &str) -> String {
-    let value: String = value.chars().filter(|char| *char != '"' && !char.is_control()).collect();
-    match value.trim() {
-        "" => String::new(),
-        value if value.contains([';', ':', ',']) => format!(";{name}=\"{value}\""),
-        value => format!(";{name}={value}"),
-    }
-}
-
 /// A day since 1970 with the parameter that says that it has no year.
 fn date(day: i64) -> (String, String) {
     let (year, month, day) = dates::civil(day);
@@ -283,21 +253,4 @@ fn picture_type(picture: &[u8]) -> &'static str {
         [b'I', b'I', b'*', ..] | [b'M', b'M', 0, ..] => "TIFF",
         _ => "JPEG",
     }
-}
-
-/// A text as a value: separators behind backslashes, each line end as `\n`, no other control
-/// character but tabs.
-fn escape(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    let text = text.replace("\r\n", "\n");
-    for char in text.chars() {
-        match char {
-            '\n' | '\r' => value.push_str("\\n"),
-            '\\' | ',' | ';' => value.extend(['\\', char]),
-            '\t' => value.push(char),
-            char if char.is_control() => {}
-            char => value.push(char),
-        }
-    }
-    value
 }

@@ -44,7 +44,7 @@ const FRAME_MAX: usize = 32;
 
 const TOO_LONG: &str = "an event is too long";
 const TOO_SCATTERED: &str = "time zones in more places than are kept";
-const SEVERAL: &str = "calendars of different names in one file";
+pub(super) const SEVERAL: &str = "calendars of different names in one file";
 
 /// Goes through `content` from its start and gives `each` its records in the order in which they
 /// begin.

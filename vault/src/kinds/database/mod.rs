@@ -54,6 +54,7 @@ const TABLES: &[(&[u8], Recognised)] = &[
     (b"credit_cards", Recognised::sealed(Kind::Cards)),
     (b"ZABCDRECORD", Recognised::plain(Kind::Contact)),
     (b"CalendarItem", Recognised::plain(Kind::Event)),
+    (b"ZCALENDARITEM", Recognised::plain(Kind::Event)),
     (b"ZICNOTEDATA", Recognised::plain(Kind::Note)),
     (b"history_items", Recognised::plain(Kind::History)),
 ];

@@ -260,7 +260,17 @@ impl Row {
         }
     }
 
-    /// The moment in a column, in seconds since 1970: Core Data counts from 2001 on.
+    /// The number in a column.
+    pub(in crate::kinds) fn real(&self, at: usize) -> Option<f64> {
+        match self.0.get(at) {
+            #[expect(clippy::cast_precision_loss, reason = "it is told to a person")]
+            Some(Value::Whole(number)) => Some(*number as f64),
+            Some(Value::Real(number)) => Some(*number).filter(|number| number.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The moment in a column, in seconds since 1970: Apple counts from 2001 on.
     pub(in crate::kinds) fn moment(&self, at: usize) -> Option<i64> {
         const FROM_2001: i64 = 978_307_200;
         /// Some 30,000 years.
