@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alarm;
 mod archive;
 mod certificates;
 mod cli;

@@ -44,8 +44,8 @@ fn bench() -> Bench {
     bench.write("export/In.mbox", message(1));
     bench.write("export/Archive.mbox", message(3));
     bench.write("export/Dora.vcf", card("Dora"));
-    bench.open(["add", "people", "--time", "2026-02-01"]).succeeded();
-    bench.open(["add", "export", "--time", "2026-02-01"]).succeeded();
+    bench.open(["add", "people", "--time", "2026-02-01", "--expected"]).succeeded();
+    bench.open(["add", "export", "--time", "2026-02-01", "--expected"]).succeeded();
     bench
 }
 

@@ -17,6 +17,7 @@ use vault::vault::{
     Summary, Vault,
 };
 
+use super::alarms;
 use crate::args::{Add, Args};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
@@ -114,11 +115,17 @@ fn options(
         exclude: vec![session.path.clone()],
         leave_out,
         passwords,
+        alarm: alarms::alarm(&verb.alarm)?,
+        expected: verb.expected,
     })
 }
 
 fn finished(left_out: &[LeftOut]) -> Code {
     if left_out.is_empty() { Code::Done } else { Code::Incomplete }
+}
+
+fn suspected(verb: &Add, added: &Added) -> Code {
+    if added.losses.is_some() && !verb.expected { Code::Incomplete } else { Code::Done }
 }
 
 /// The snapshot's time.
@@ -178,6 +185,8 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "untold": doubted(&added.summary.untold),
         "stores_opened": paths(&added.summary.stores_opened),
         "stores_closed": paths(&added.summary.stores_closed),
+        "losses": alarms::document(added.losses.as_ref()),
+        "suspect": added.losses.is_some() && !verb.expected,
         "bytes_read": added.summary.bytes_read,
         "bytes_new": added.bytes_new,
         "bytes_stored": added.bytes_stored,
@@ -330,7 +339,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     let head = session.vault.head().map(|head| head.code);
     if verb.json {
         ui.json(&document(verb, source, added, head.as_deref()))?;
-        return Ok(finished(&added.summary.left_out));
+        return Ok(finished(&added.summary.left_out).max(suspected(verb, added)));
     }
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
@@ -382,7 +391,10 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     if !session.has_copies() {
         ui.summary("next: icvault copy --to PATH, on another drive")?;
     }
-    Ok(finished(&added.summary.left_out))
+    if let Some(losses) = &added.losses {
+        alarms::tell(ui, losses, added, verb.expected)?;
+    }
+    Ok(finished(&added.summary.left_out).max(suspected(verb, added)))
 }
 
 fn reason(item: &LeftOut) -> (Option<&ItemPath>, &str) {

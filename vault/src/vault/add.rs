@@ -8,6 +8,7 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
+use super::alarm::{Alarm, Losses};
 use super::assets::{Assets, WholeFile};
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
@@ -84,6 +85,10 @@ pub struct AddOptions {
     pub leave_out: Globs,
     /// Who is asked for the passwords of PKCS#12 stores, which are kept beside them.
     pub passwords: AskPassword,
+    /// From what loss on the snapshot is suspect.
+    pub alarm: Alarm,
+    /// Whether losses are as they should be, so that they are told and the snapshot is not suspect.
+    pub expected: bool,
 }
 
 impl Seal {
@@ -112,6 +117,8 @@ pub struct Added {
     pub bytes_stored: u64,
     /// Packs that did not read back as written and were stored again.
     pub packs_discarded: u64,
+    /// What is missing of what the source held before, by more than its limit.
+    pub losses: Option<Losses>,
     /// How firmly all of it lies on the medium.
     pub strength: Strength,
 }
@@ -139,6 +146,26 @@ pub struct Summary {
     pub stores_opened: Vec<ItemPath>,
     /// PKCS#12 stores of which nobody gave the password.
     pub stores_closed: Vec<ItemPath>,
+}
+
+impl Summary {
+    /// As a snapshot records it.
+    fn counts(&self) -> Vec<Count> {
+        let kinds = self.kinds.keys().chain(self.records.keys());
+        let kinds: BTreeSet<_> =
+            kinds.map(|&(compartment, kind)| (compartment, kind.as_str(), kind)).collect();
+        let count = |(compartment, name, kind): (Compartment, &str, Kind)| {
+            let files = self.kinds.get(&(compartment, kind)).copied().unwrap_or_default();
+            Count {
+                compartment,
+                kind: name.to_owned(),
+                items: files.items,
+                bytes: files.bytes,
+                records: self.records.get(&(compartment, kind)).copied().unwrap_or_default(),
+            }
+        };
+        kinds.into_iter().map(count).collect()
+    }
 }
 
 /// The files of one kind.
@@ -1101,25 +1128,24 @@ fn commit(
     vault.refresh()?;
     let summary = staged.summary;
     let items_new = summary.kinds.values().map(|kind| kind.items_new).sum();
-    let counts = summary.kinds.iter().map(|(&(compartment, kind), summary)| Count {
-        compartment,
-        kind: kind.as_str().to_owned(),
-        items: summary.items,
-        bytes: summary.bytes,
-    });
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         host: options.host.clone(),
         tool: options.tool.clone(),
         label: options.label.clone(),
-        counts: counts.collect(),
+        counts: summary.counts(),
         new: Some((items_new, staged.bytes_new)),
         parent: vault.heads.roll().get(&options.source).map(|row| row.id),
         sealed,
+        shrunk: Vec::new(),
         source: options.source.clone(),
         tables: tables_in_effect(vault, &shelf.trusted)?,
         general,
         records,
     };
+    let losses = options.alarm.losses(vault, &snapshot);
+    if let Some(losses) = losses.as_ref().filter(|_| !options.expected) {
+        snapshot.shrunk = losses.shrunk();
+    }
     let id = vault.append(Record::Snapshot(Box::new(snapshot)), options.time)?;
     let number = super::chain_names(vault.store.as_ref())?
         .iter()
@@ -1132,6 +1158,7 @@ fn commit(
         bytes_new: staged.bytes_new,
         bytes_stored: outcome.bytes_stored + bytes_tables,
         packs_discarded,
+        losses,
         strength,
     })
 }

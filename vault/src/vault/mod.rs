@@ -2,6 +2,7 @@
 //! [`extract()`] and the slots. This module joins the stages, and it alone has threads.
 
 mod add;
+mod alarm;
 mod assets;
 mod chunks;
 mod compare_items;
@@ -49,6 +50,7 @@ use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
 pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
+pub use alarm::{Alarm, Limit, Loss, Losses};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use compare_items::{ItemChange, ItemChanges, compare_items};
