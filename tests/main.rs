@@ -10,6 +10,7 @@ mod archive;
 mod certificates;
 mod cli;
 mod clip;
+mod completeness;
 mod copy;
 mod diff;
 mod differences;

@@ -122,6 +122,11 @@ impl Card {
     }
 
     /// The record that is this card.
+    /// Whether it says which lists the person is on.
+    pub(super) fn has_lists(&self) -> bool {
+        self.first("CATEGORIES").is_some()
+    }
+
     pub(super) fn record(&self, ladder: &mut Ladder, piece: Piece) -> Record {
         let essence = self.essence();
         let (title, company) = (self.title(), self.company());

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::kinds::ladder::Ladder;
 use crate::kinds::lines::{Does, Lines, Pieces, is_ended, line_like};
-use crate::kinds::{Field, Record, Scanned, text};
+use crate::kinds::{Export, Field, Lack, Record, Scanned, text};
 
 /// Longest card in bytes, with its pictures; a longer one is passed over.
 const CARD_MAX: u64 = 32 << 20;
@@ -54,11 +54,16 @@ pub fn scan(
         ladder.count(&Card::parse(&text::decode(&bytes)).rungs());
     }
     ladder.finish();
+    let mut has_lists = false;
     for piece in found {
         let bytes = pieces.read(std::slice::from_ref(&piece.range))?;
         let card = Card::parse(&text::decode(&bytes));
+        has_lists |= card.has_lists();
         each(card.record(&mut ladder, piece))?;
         scanned.records += 1;
+    }
+    if scanned.records > 0 && !has_lists {
+        scanned.export(Export::Contacts);
     }
     Ok(scanned)
 }
@@ -149,6 +154,7 @@ fn split(content: impl Read, scanned: &mut Scanned) -> io::Result<Vec<Piece>> {
     }
     if let Some(card) = &open {
         close(card, card.end, false, scanned);
+        scanned.lack(Lack::End);
     }
     Ok(found)
 }
