@@ -25,8 +25,8 @@ pub(crate) fn menu(kind: Kind) -> Option<Menu> {
         Kind::Photo | Kind::Video => ("Photos", "File > Export > Export Unmodified Originals"),
         Kind::Sound => ("Voice Memos", "Share"),
         Kind::Note => ("Notes", "File > Export as > Markdown"),
-        Kind::Health => ("Health", "on the iPhone: picture > Export All Health Data"),
-        Kind::Document => ("iCloud Drive", "in Finder: Download Now, then copy"),
+        Kind::Health => ("Health", "picture > Export All Health Data (iPhone)"),
+        Kind::Document => ("iCloud Drive", "Download Now in Finder, then copy"),
         Kind::File => return None,
     };
     Some(Menu { app, path })

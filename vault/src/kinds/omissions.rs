@@ -69,7 +69,7 @@ impl Export {
             Self::Certificates => "certificate file",
             Self::Contacts => "vCard",
             Self::Calendar => "calendar file",
-            Self::Mailbox => "mbox",
+            Self::Mailbox => "mailbox file",
             Self::Notes => "Markdown export of Notes",
             Self::NotesTakeOut => "take-out of Notes",
             Self::Bookmarks => "bookmark file of Safari",
