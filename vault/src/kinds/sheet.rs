@@ -320,7 +320,12 @@ fn scan(
     // Memory can be read.
     let scanned = scanned.ok()?;
     if let (Format::Certificates, Some(password)) = (format, password) {
+        let outer = records.len();
         certificates::scan_inside(whole.content, password, &mut |record| records.push(record));
+        let (outer, inside) = records.split_at_mut(outer);
+        if let [store] = outer {
+            certificates::know_by(store, inside);
+        }
     }
     notes.extend(scanned.notes);
     let frame = scanned.frame;

@@ -5,6 +5,7 @@
 //! 600 bytes a record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use super::record::{NAME_SIZE, RecordFacts, RecordName, RecordPlace};
 use super::{Chunks, SnapshotInfo, StoredRecord, Vault};
@@ -234,7 +235,7 @@ impl<T> ByName<T> {
 }
 
 /// Takes out of both sides what is on both. What is left of each keeps its order.
-fn cancel<T, K: Eq + std::hash::Hash>(named: &mut Named<T>, key: impl Fn(&T) -> K) {
+fn cancel<T, K: Eq + Hash>(named: &mut Named<T>, key: impl Fn(&T) -> K) {
     let mut counts: HashMap<K, usize> = HashMap::new();
     named.after.iter().for_each(|entry| *counts.entry(key(&entry.value)).or_default() += 1);
     let take = |entry: &Entry<T>, counts: &mut HashMap<K, usize>| {
@@ -405,7 +406,9 @@ impl Compared {
                 removed.push(before);
                 continue;
             };
-            if before.place.as_ref().map(file) != after.place.as_ref().map(file) {
+            if before.place.as_ref().map(file) != after.place.as_ref().map(file)
+                || folder(&before.facts) != folder(&after.facts)
+            {
                 let quality = Some(Quality::Whole);
                 self.changes.push(RecordChange::pair(Fate::Moved, before, after, quality));
             }
@@ -414,20 +417,29 @@ impl Compared {
         self.added = waiting.into_values().flatten().collect();
     }
 
-    /// What has the same kind, title, place and user as one other and no more is that.
+    /// What has the same kind, title, place and user as one other and no more is that: first within
+    /// a file, then wherever it is. Of people the title is enough, for they get other addresses.
     fn match_fields(&mut self) {
-        let mut keys: HashMap<FieldsKey, (usize, usize)> = HashMap::new();
+        self.match_by(|record| Some((fields_key(&record.facts), record.place.as_ref().map(file))));
+        self.match_by(|record| Some(fields_key(&record.facts)));
+        let is_person = |record: &StoredRecord| record.facts.kind == Kind::Contact.as_str();
+        self.match_by(|record| is_person(record).then(|| record.facts.title.to_lowercase()));
+    }
+
+    /// What has the same key as one other and no more is that; what has none is nothing else.
+    fn match_by<K: Eq + Hash>(&mut self, key: impl Fn(&StoredRecord) -> Option<K>) {
+        let mut keys: HashMap<Option<K>, (usize, usize)> = HashMap::new();
         for record in &self.removed {
-            keys.entry(fields_key(&record.facts)).or_default().0 += 1;
+            keys.entry(key(record)).or_default().0 += 1;
         }
         for record in &self.added {
-            keys.entry(fields_key(&record.facts)).or_default().1 += 1;
+            keys.entry(key(record)).or_default().1 += 1;
         }
-        keys.retain(|_, counts| *counts == (1, 1));
-        let mut after: HashMap<FieldsKey, StoredRecord> = HashMap::new();
+        keys.retain(|key, counts| key.is_some() && *counts == (1, 1));
+        let mut after: HashMap<Option<K>, StoredRecord> = HashMap::new();
         let mut added = Vec::new();
         for record in std::mem::take(&mut self.added) {
-            let key = fields_key(&record.facts);
+            let key = key(&record);
             match keys.contains_key(&key) {
                 true => drop(after.insert(key, record)),
                 false => added.push(record),
@@ -435,7 +447,7 @@ impl Compared {
         }
         let mut removed = Vec::new();
         for before in std::mem::take(&mut self.removed) {
-            let Some(after) = after.remove(&fields_key(&before.facts)) else {
+            let Some(after) = after.remove(&key(&before)) else {
                 removed.push(before);
                 continue;
             };
@@ -593,6 +605,11 @@ struct Sum {
 /// The file a record is in, down to the member of an archive, and its format.
 fn file(place: &RecordPlace) -> (Vec<u8>, Vec<String>, String) {
     (place.file.key().to_vec(), place.members.clone(), place.format.clone())
+}
+
+/// The folder that a bookmark is in, in its file.
+fn folder(facts: &RecordFacts) -> Option<&str> {
+    (facts.kind == Kind::Bookmark.as_str()).then_some(facts.user.as_str())
 }
 
 /// What became of a record in several files alike is told once, of the first of them. What moved
@@ -755,11 +772,13 @@ mod tests {
         title: &'static str,
         file: &'static str,
         kind: &'static str,
+        user: &'static str,
         rung: Quality,
     }
 
     fn made(name: u64, says: u8, title: &'static str) -> Made {
-        Made { name, says, title, file: "all", kind: "passwords", rung: Quality::Fields }
+        let (file, kind, user) = ("all", "passwords", "anna");
+        Made { name, says, title, file, kind, user, rung: Quality::Fields }
     }
 
     impl Made {
@@ -775,7 +794,7 @@ mod tests {
                 kind: self.kind.to_owned(),
                 title: self.title.to_owned(),
                 place: "example.com".to_owned(),
-                user: "anna".to_owned(),
+                user: self.user.to_owned(),
                 date: None,
                 rung: self.rung as u8,
                 digest: [self.says; 16],
@@ -893,6 +912,34 @@ mod tests {
         let told =
             general(&[made(1, 1, "a"), made(2, 2, "a")], &[made(3, 2, "a"), made(4, 4, "a")]);
         assert_eq!(told, [(Fate::Changed, "a".to_owned(), Some(Quality::Fields), false)]);
+    }
+
+    #[test]
+    fn what_is_alone_of_its_name_in_a_file_is_that() {
+        let other = |made: Made| Made { file: "b", ..made };
+        let before = [made(1, 1, "store"), other(made(2, 2, "store"))];
+        let told = general(&before, &[made(3, 3, "store"), other(made(4, 4, "store"))]);
+        let changed = (Fate::Changed, "store".to_owned(), Some(Quality::Fields), false);
+        assert_eq!(told, [changed.clone(), changed]);
+    }
+
+    /// Somebody who lost her id and got another address.
+    #[test]
+    fn a_person_is_known_by_her_name() {
+        let at = |user, made: Made| Made { kind: "contact", user, ..made };
+        let told = general(&[at("+49", made(1, 1, "Anna"))], &[at("a@b.c", made(2, 2, "anna"))]);
+        assert_eq!(told, [(Fate::Changed, "anna".to_owned(), Some(Quality::Fields), false)]);
+        let login = |user, made: Made| Made { user, ..made };
+        let told = general(&[login("a", made(1, 1, "Mail"))], &[login("b", made(2, 2, "Mail"))]);
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_bookmark_in_another_folder_moved() {
+        let in_folder = |user, name| Made { kind: "bookmark", user, ..made(name, 1, "Trains") };
+        let told = general(&[in_folder("Travel", 1)], &[in_folder("Travel / 2026", 2)]);
+        assert_eq!(told, [(Fate::Moved, "Trains".to_owned(), Some(Quality::Whole), false)]);
+        assert!(general(&[in_folder("Travel", 1)], &[in_folder("Travel", 2)]).is_empty());
     }
 
     #[test]

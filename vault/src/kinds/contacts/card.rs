@@ -1,5 +1,6 @@
 //! What one card says: who it is, in which form two exports of it are the same, and its fields.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
@@ -298,6 +299,16 @@ impl Card {
         }
         fields.sort_by_key(|(place, _)| *place);
         fields.into_iter().map(|(_, field)| field).collect()
+    }
+}
+
+/// What a field says that is of the essence, whatever [`NOISE`] is.
+pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
+    match field.name.as_str() {
+        "groups" | "id" => None,
+        "photo" | "LOGO" => Some("".into()),
+        name if name.starts_with("phone") => Some(digits(&field.value).into()),
+        _ => Some(plain(&field.value).into()),
     }
 }
 
