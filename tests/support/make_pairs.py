@@ -67,6 +67,8 @@ class Pair:
 def make(seed, kind, count, folder):
     pair = Pair(seed, kind, count, folder)
     maker = KINDS[kind](pair)
+    for side in ("before", "after"):
+        os.makedirs(os.path.join(folder, side), exist_ok=True)
     kinds, share = pair.fates()
     before, after = [], []
     for number in range(pair.count):

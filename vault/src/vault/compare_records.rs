@@ -11,6 +11,7 @@ use super::record::{NAME_SIZE, RecordFacts, RecordName, RecordPlace};
 use super::{Chunks, SnapshotInfo, StoredRecord, Vault};
 use crate::chunk::Reference;
 use crate::error::{Error, Result};
+use crate::id::EntryId;
 use crate::keys::Compartment;
 use crate::kinds::{Kind, Quality};
 use crate::tree::{Change, Diff, Lookup, Nodes, Range};
@@ -660,6 +661,13 @@ pub fn missing_records(
         changes
     };
     let mut missing: Vec<RecordChanges> = from.iter().map(compare).collect();
+    let mut later =
+        Later { vault, all: vault.snapshots().unwrap_or_default(), gone: HashMap::new() };
+    for (info, one) in from.iter().zip(&mut missing) {
+        if let Some(newest) = own(info) {
+            later.drop_what_lives_on(info, newest, one);
+        }
+    }
     let removed = |change: &&RecordChange| change.fate == Fate::Removed;
     let records = missing.iter().flat_map(|one| &one.changes).filter(removed);
     let mut wanted = Wanted::default();
@@ -682,6 +690,79 @@ pub fn missing_records(
         first.lost.append(&mut lost);
     }
     missing
+}
+
+/// A record with its key, where it was seen.
+type Key = (Compartment, RecordName);
+
+/// What became of records later: one that was changed, and then lost its id, is in the newest
+/// snapshot under another name and says something else.
+struct Later<'v> {
+    vault: &'v Vault,
+    all: Vec<SnapshotInfo>,
+    /// What a snapshot has that the newest of its source has no more.
+    gone: HashMap<EntryId, HashSet<Key>>,
+}
+
+impl Later<'_> {
+    /// Takes out of what is removed what a snapshot between the two has in a state that is in the
+    /// newest. The last of them that has it decides.
+    fn drop_what_lives_on(
+        &mut self,
+        before: &SnapshotInfo,
+        newest: &SnapshotInfo,
+        found: &mut RecordChanges,
+    ) {
+        let mut wanted: BTreeSet<Key> = found.changes.iter().filter_map(removed_key).collect();
+        let same = self.all.iter().filter(|info| info.snapshot.source == before.snapshot.source);
+        let behind = same.skip_while(|info| info.id != before.id).skip(1);
+        let between: Vec<SnapshotInfo> =
+            behind.take_while(|info| info.id != newest.id).cloned().collect();
+        let mut alive = HashSet::new();
+        for info in between.iter().rev() {
+            let there = present(self.vault, info, &wanted, &mut found.lost);
+            if there.is_empty() {
+                continue;
+            }
+            let vault = self.vault;
+            let gone = self.gone.entry(info.id).or_insert_with(|| {
+                let changes = compare_records(vault, info, Some(newest)).changes;
+                changes.iter().filter_map(removed_key).collect()
+            });
+            wanted.retain(|key| !there.contains(key));
+            alive.extend(there.into_iter().filter(|key| !gone.contains(key)));
+        }
+        found.changes.retain(|change| removed_key(change).is_none_or(|key| !alive.contains(&key)));
+    }
+}
+
+/// The record that a change removes, if it is such a change.
+fn removed_key(change: &RecordChange) -> Option<Key> {
+    let record = change.before.as_ref().filter(|_| change.fate == Fate::Removed)?;
+    Some((record.compartment, record.name))
+}
+
+/// Which of these records a snapshot has.
+fn present(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    wanted: &BTreeSet<Key>,
+    lost: &mut Vec<Error>,
+) -> Vec<Key> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let mut there = Vec::new();
+    for compartment in [Compartment::General, Compartment::Sealed] {
+        let Some(trees) = info.snapshot.records_in(compartment) else { continue };
+        let mut facts = Lookup::new(&trees.facts.reference);
+        // Names ascend, as a lookup wants them.
+        for key in wanted.iter().filter(|(of, _)| *of == compartment) {
+            if facts.get(&mut chunks, &key.1.key(0), lost).is_some() {
+                there.push(*key);
+            }
+        }
+    }
+    there
 }
 
 /// Names and digests that are looked for, and whether they were seen.
