@@ -1,6 +1,7 @@
 //! One function a verb. Each says what it does through `ui` and gives the code to exit with.
 
 mod add;
+mod beside;
 mod certs;
 mod changes;
 mod check;

@@ -1,7 +1,7 @@
 //! What one card says: who it is, in which form two exports of it are the same, and its fields.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
@@ -226,6 +226,13 @@ impl Card {
         let parts: Vec<String> = self.first("N").map(name_parts).unwrap_or_default();
         let parts = [3, 1, 2, 0, 4].map(|at| parts.get(at).map_or("", String::as_str));
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The names of its groups, sorted.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let names = self.all("CATEGORIES").flat_map(|all| split(&all.value, ',', PARTS_MAX));
+        let names: BTreeSet<String> = names.map(|name| shown(&name, " ")).collect();
+        names.into_iter().filter(|name| !name.is_empty()).collect()
     }
 
     fn company(&self) -> String {

@@ -70,6 +70,11 @@ pub fn fields(record: &[u8]) -> Vec<Field> {
     Card::parse(&text::decode(record)).fields()
 }
 
+/// The groups that a card says its person is in, in the order of their names.
+pub fn groups(record: &[u8]) -> Vec<String> {
+    Card::parse(&text::decode(record)).groups()
+}
+
 /// What a field of a card says that lasts from export to export
 /// ([`Format::lasting`](crate::kinds::Format::lasting)).
 pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
