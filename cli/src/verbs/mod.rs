@@ -2,6 +2,7 @@
 
 mod add;
 mod alarms;
+mod beside;
 mod certs;
 mod changes;
 mod check;

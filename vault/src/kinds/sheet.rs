@@ -340,8 +340,13 @@ fn scan(
     // Memory can be read.
     let scanned = scanned.ok()?;
     if let (Format::Certificates, Some(password)) = (format, password) {
+        let outer = records.len();
         let lack = certificates::scan_inside(whole.content, password, &mut |it| records.push(it));
         sheets.omissions.lacks.extend(lack);
+        let (outer, inside) = records.split_at_mut(outer);
+        if let [store] = outer {
+            certificates::know_by(store, inside);
+        }
     }
     sheets.notes.extend(scanned.notes);
     sheets.omissions.join(scanned.omissions);

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;
 use crate::kinds::der;
+use crate::kinds::ladder::digest;
 use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::{Export, Identity, Kind, Lack, Locator, Quality, Record, Scanned};
 
@@ -95,6 +96,23 @@ pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record))
     let has_certificate = entries.iter().any(|entry| entry.certificate.is_some());
     let has_key = entries.iter().any(|entry| entry.key.is_some());
     (has_certificate && !has_key).then_some(Lack::Key)
+}
+
+/// Lets a PKCS#12 store be what is `inside` it: its own bytes are new each time it is written.
+pub(super) fn know_by(store: &mut Record, inside: &[Record]) {
+    if inside.is_empty() {
+        return;
+    }
+    let of = |says: fn(&Record) -> Vec<&[u8]>| {
+        let mut all: Vec<[u8; 32]> = inside.iter().map(|record| digest(&says(record))).collect();
+        all.sort_unstable();
+        digest(&[b"store", all.as_flattened()])
+    };
+    let identity = of(|record| vec![&record.identity.bytes]);
+    store.identity = Identity { quality: Quality::Id, bytes: Zeroizing::new(identity.to_vec()) };
+    let essence =
+        of(|record| vec![&record.identity.bytes, &record.essence, record.title.as_bytes()]);
+    store.essence = Zeroizing::new(essence.to_vec());
 }
 
 /// Whether content is a PKCS#12 store, in DER or PEM.

@@ -16,6 +16,7 @@
 
 mod card;
 
+use std::borrow::Cow;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::Range;
 
@@ -72,6 +73,17 @@ pub fn scan(
 /// vCard has. `record` are the bytes at its [`Locator`](super::Locator).
 pub fn fields(record: &[u8]) -> Vec<Field> {
     Card::parse(&text::decode(record)).fields()
+}
+
+/// The groups that a card says its person is in, in the order of their names.
+pub fn groups(record: &[u8]) -> Vec<String> {
+    Card::parse(&text::decode(record)).groups()
+}
+
+/// What a field of a card says that lasts from export to export
+/// ([`Format::lasting`](crate::kinds::Format::lasting)).
+pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
+    card::lasting(field)
 }
 
 /// A file that holds these cards, each with its exact bytes; one that was cut off gets an end.

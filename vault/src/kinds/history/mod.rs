@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use visit::Visit;
+pub(super) use visit::lasts;
 use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;

@@ -78,6 +78,11 @@ pub fn fields(frame: &[&[u8]], record: &[u8]) -> Vec<Field> {
     record_parts(frame.first().copied().unwrap_or_default(), record).into_fields()
 }
 
+/// Whether a field says something that another export of the same login says too.
+pub(super) fn lasts(field: &Field) -> bool {
+    parts::lasts(&field.name, &field.value)
+}
+
 /// A file of the same format that holds these records of one file and no other, each with its
 /// exact bytes.
 pub fn write(frame: &[&[u8]], records: &[&[u8]]) -> Zeroizing<Vec<u8>> {
