@@ -80,8 +80,7 @@ fn main() -> io::Result<()> {
         put(5, name, &[&[0, sealed], &row.repeat(3)])?;
     }
 
-    for (name, record) in [("slots", slots()), ("snapshot", snapshot()), ("accepted", accepted())]
-    {
+    for (name, record) in [("slots", slots()), ("snapshot", snapshot()), ("accepted", accepted())] {
         let roll = RollRow { id: entry_id(1), time: -5, number: 2, source: "Photos".into() };
         let previous = vec![entry_id(1), entry_id(2)];
         let entry = Entry { roll: vec![roll], time: 1, count: 3, number: 3, previous, record };

@@ -160,7 +160,7 @@ fn missing_parts_of_a_take_out_are_named() {
         "last/iCloud-bilder Del 4 av 4.zip",
         sample("Take-out/iCloud Photos Part 3 of 3.zip"),
     );
-    let ran = bench.open(["add", "last", "--as", "out", "--json"]).succeeded();
+    let ran = bench.open(["add", "last", "--as", "out", "--expected", "--json"]).succeeded();
     assert_eq!(ran.json()["parts_missing"], json!([]));
     // Of another source nobody knows that it belongs to it.
     bench.open(["add", "last", "--as", "other"]).ended_with(3);

@@ -108,7 +108,7 @@ impl Alarm {
     /// reason not to record the snapshot.
     pub(super) fn losses(&self, vault: &Vault, snapshot: &Snapshot) -> Option<Losses> {
         let before = last_trusted(vault, snapshot)?;
-        let now = SnapshotInfo { snapshot: snapshot.clone(), ..before.clone() };
+        let now = SnapshotInfo { snapshot: snapshot.clone(), ..before };
         let general = vault.role().reads(Compartment::General);
         let (locked, left_out) = closed(vault, &[&before, &now]);
         let sides = Sides {
@@ -124,7 +124,7 @@ impl Alarm {
         if losses.is_some() {
             let newest = vault.newest().unwrap_or_default().into_values();
             let others = newest.filter(|info| info.snapshot.source != snapshot.source);
-            let against: Vec<SnapshotInfo> = others.chain([now.clone()]).collect();
+            let against: Vec<SnapshotInfo> = others.chain([now]).collect();
             let missing = missing_records(vault, slice::from_ref(&before), &against);
             let changes: Vec<_> = missing.into_iter().flat_map(|one| one.changes).collect();
             losses = self.reached(&sides, &changes);
