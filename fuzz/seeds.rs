@@ -80,7 +80,7 @@ fn main() -> io::Result<()> {
         put(5, name, &[&[0, sealed], &row.repeat(3)])?;
     }
 
-    for (name, record) in [("slots", slots()), ("snapshot", snapshot())] {
+    for (name, record) in [("slots", slots()), ("snapshot", snapshot()), ("accepted", accepted())] {
         let roll = RollRow { id: entry_id(1), time: -5, number: 2, source: "Photos".into() };
         let previous = vec![entry_id(1), entry_id(2)];
         let entry = Entry { roll: vec![roll], time: 1, count: 3, number: 3, previous, record };
@@ -314,6 +314,10 @@ fn slots() -> Record {
     Record::Slots { slots: vec![slot], files: vec![("README.txt".into(), [9; 32])] }
 }
 
+fn accepted() -> Record {
+    Record::Accepted(vec![entry_id(5)])
+}
+
 fn snapshot() -> Record {
     let root = |tag| Root {
         reference: Reference { tag, id: ChunkId::new([2; 32]) },
@@ -324,8 +328,14 @@ fn snapshot() -> Record {
     let trees = |tag| Trees { facts: root(tag), whereabouts: root(tag) };
     let tag = PackTag::new([8; 16]);
     let packs = [(tag, PackId::new([3; 32]))].into();
-    let count =
-        chain::Count { compartment: Compartment::Sealed, kind: "key".into(), items: 1, bytes: 2 };
+    let count = chain::Count {
+        compartment: Compartment::Sealed,
+        kind: "key".into(),
+        items: 1,
+        bytes: 2,
+        records: 3,
+    };
+    let shrunk = vec![chain::Shrunk { kind: "key".into(), before: 9, lost: 6 }];
     Record::Snapshot(Box::new(Snapshot {
         host: "mac".into(),
         tool: "icvault".into(),
@@ -338,6 +348,7 @@ fn snapshot() -> Record {
             records: Some(trees(Some(tag))),
             packs,
         }),
+        shrunk,
         source: "Photos".into(),
         tables: Tables { data: vec![TableId::new([4; 32])], nodes: Vec::new() },
         general: trees(None),

@@ -161,7 +161,7 @@ fn an_item_that_is_gone_is_found_in_an_older_snapshot() {
     bench.write("export/b.txt", "other");
     bench.open(["add", "export"]).succeeded();
     fs::remove_file(bench.path("export/a.txt")).unwrap();
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     assert_eq!(bench.open(["cat", "a.txt"]).succeeded().stdout, "first");
     bench.open(["cat", "export:a.txt"]).ended_with(4);
     let ids = bench.open(["snapshots", "--json"]).succeeded().json();

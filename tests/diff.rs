@@ -118,7 +118,7 @@ fn the_samples_differ_as_they_were_made_to() {
         for export in ["icloud-export", "icloud-export-a-month-later"] {
             let bytes = fs::read(samples().join(export).join(file)).unwrap();
             bench.write(&format!("{export}/{file}"), bytes);
-            bench.open(["add", export, "--as", what]).succeeded();
+            bench.open(["add", export, "--as", what, "--expected"]).succeeded();
         }
         let found = bench.open(["diff", what, "--records", "--json"]).succeeded().json();
         let of = |wanted: &str| -> BTreeSet<String> {
@@ -215,12 +215,12 @@ fn files_have_the_letter_of_what_became_of_them() {
 fn records_tell_which_fields_changed_and_secrets_only_when_asked() {
     let bench = Bench::with_vault();
     write(&bench, "export", &ONE);
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     let passwords = ONE[2].1.replace("second", "0penSesame").replace("a,b", "a,c");
     bench.write("export/Passwords.csv", passwords);
     bench.write("export/people.vcf", ONE[0].1.replace("anna@", "anders@"));
     bench.write("export/box.mbox", ONE[3].1.split("From bert@").next().unwrap());
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     let found = bench.open(["diff", "export", "--records"]).succeeded();
     assert!(!found.stdout.contains("0penSesame") && !found.stdout.contains("second"), "{found:?}");
     let lines: Vec<&str> = found.stdout.lines().collect();
@@ -334,10 +334,10 @@ fn names_in_differences_do_not_command_the_terminal() {
     let wild = "wild \u{1b}[2J\u{202e}\u{9b}";
     bench.write(&format!("export/{wild}.txt"), "text");
     bench.write("export/all.vcf", [card("tame"), card(wild)].concat());
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     fs::remove_file(bench.path(&format!("export/{wild}.txt"))).unwrap();
     bench.write("export/all.vcf", card("tame"));
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     for args in [
         &["diff", "export"][..],
         &["diff", "export", "--json"],

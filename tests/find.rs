@@ -14,7 +14,7 @@ use crate::support::{Bench, Ran};
 /// `gone.txt` is in the first only and `new.txt` in the last.
 fn bench() -> Bench {
     let bench = Bench::with_vault();
-    let add = || drop(bench.open(["add", "export"]).succeeded());
+    let add = || drop(bench.open(["add", "export", "--expected"]).succeeded());
     bench.write("export/Notes/kept.txt", "kept");
     bench.write("export/Notes/changed.txt", "one");
     bench.write("export/J\u{fc}rgen/gone.txt", "gone");

@@ -106,7 +106,7 @@ fn notes_are_told_by_their_place_or_by_who_adds_them() {
     bench.write("mine/three.bin", "\u{0}\u{1}\u{2}");
     bench.open(["add", "mine", "--as", "mine"]).succeeded();
     assert_eq!(bench.open(["list", "mine", "--records"]).succeeded().stdout, "");
-    bench.open(["add", "mine", "--as", "mine", "--kind", "note"]).succeeded();
+    bench.open(["add", "mine", "--as", "mine", "--kind", "note", "--expected"]).succeeded();
     let mine = bench.open(["list", "mine", "--records", "--json"]).succeeded().json();
     assert_eq!(
         titles(mine.as_array().unwrap()),

@@ -5,13 +5,14 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod alarm;
 mod archive;
 mod certificates;
 mod cli;
 mod clip;
+mod completeness;
 mod copy;
 mod diff;
-mod differences;
 mod fidelity;
 mod find;
 mod forms;
@@ -22,9 +23,11 @@ mod kinds;
 mod large;
 mod logins;
 mod mail;
+mod pairs;
 mod people;
 mod records;
 mod recover;
+mod rewritten;
 mod second_reader;
 mod secrets;
 mod space;

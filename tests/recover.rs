@@ -44,8 +44,8 @@ fn bench() -> Bench {
     bench.write("export/In.mbox", message(1));
     bench.write("export/Archive.mbox", message(3));
     bench.write("export/Dora.vcf", card("Dora"));
-    bench.open(["add", "people", "--time", "2026-02-01"]).succeeded();
-    bench.open(["add", "export", "--time", "2026-02-01"]).succeeded();
+    bench.open(["add", "people", "--time", "2026-02-01", "--expected"]).succeeded();
+    bench.open(["add", "export", "--time", "2026-02-01", "--expected"]).succeeded();
     bench
 }
 
@@ -219,4 +219,61 @@ fn certificates_and_keys_come_one_by_one() {
     bench.open(["add", "back", "--as", "other"]).succeeded();
     let nothing: Ran = bench.open(["recover"]).succeeded();
     assert!(nothing.stdout.starts_with("nothing is missing"), "{}", nothing.stdout);
+}
+
+/// Contacts and Calendar put what they import into one place: where it was stands beside.
+#[test]
+fn groups_and_calendars_stand_beside() {
+    let bench = Bench::with_vault();
+    let grouped = |name: &str, groups: &str| {
+        card(name).replace("UID:", &format!("CATEGORIES:{groups}\r\nUID:"))
+    };
+    let anna = grouped("Anna", "Family,Choir\\, old");
+    let cards = [anna, grouped("Bert", "Family"), card("Carla")].concat();
+    let calendar = |name: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-WR-CALNAME:{name}\r\nBEGIN:VEVENT\r\nUID:{name}\r\n\
+            DTSTART:20260301T090000Z\r\nSUMMARY:at {name}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+    };
+    bench.write("export/all.vcf", &cards);
+    bench.write("export/home.ics", calendar("Home"));
+    bench.write("export/work.ics", calendar("Work"));
+    bench.open(["add", "export"]).succeeded();
+    fs::remove_dir_all(bench.path("export")).unwrap();
+    bench.write("export/note.txt", "all that is left");
+    bench.open(["add", "export"]).succeeded();
+    let rehearsed = bench.open(["recover", "-n"]).succeeded();
+    for note in [
+        "groups: Choir, old, Family: beside, in contacts-groups.txt\n",
+        "calendars: Home, Work: beside, in events-calendars.txt\n",
+    ] {
+        assert!(rehearsed.stderr.contains(note), "{}", rehearsed.stderr);
+    }
+    let json = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    let of = |title: &str| {
+        let found = json.as_array().unwrap().iter().find(|one| one["title"] == title).unwrap();
+        found["groups"].clone()
+    };
+    assert_eq!(of("Anna"), serde_json::json!(["Choir, old", "Family"]));
+    assert!(of("Carla").is_null());
+    for folder in ["one", "other"] {
+        let written = bench.open(["recover", "-o", folder]).succeeded().stdout;
+        assert!(written.contains("written: groups: Choir, old, Family to "), "{written}");
+        let read =
+            |file: &str| fs::read_to_string(bench.path(&format!("{folder}/{file}"))).unwrap();
+        assert_eq!(read("contacts.vcf"), cards);
+        assert_eq!(read("contacts-groups.txt"), "Choir, old\n  Anna\n\nFamily\n  Anna\n  Bert\n");
+        assert_eq!(read("events-calendars.txt"), "Home\n  at Home\n\nWork\n  at Work\n");
+    }
+    let args = ["recover", "contacts", "-o", "people.vcf", "--json"];
+    let summary = bench.open(args).succeeded().json();
+    assert_eq!(summary["files"][0]["beside"], "people-groups.txt");
+    // What is there stays, and then nothing is written.
+    fs::remove_file(bench.path("people.vcf")).unwrap();
+    bench.open(args).ended_with(1);
+    assert!(!bench.path("people.vcf").exists());
+    // In no group, so nothing stands beside.
+    bench.open(["recover", "--pick", "Carla", "-o", "carla.vcf"]).succeeded();
+    assert!(!bench.path("carla-groups.txt").exists());
 }

@@ -157,6 +157,13 @@ pub(crate) struct Add {
     /// The time of the export, for one that was made earlier [else now]
     #[arg(long, value_name = "DATE")]
     pub(crate) time: Option<String>,
+    /// What is missing since the last one is gone on purpose: tell it, and suspect nothing
+    #[arg(long)]
+    pub(crate) expected: bool,
+    /// Suspect the export when so much of a kind is missing: contact=10%, mail=off, all=off; may be
+    /// repeated
+    #[arg(long, value_name = "KIND=PERCENT%")]
+    pub(crate) alarm: Vec<String>,
     /// Say what would be stored, and store nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
@@ -181,6 +188,9 @@ pub(crate) struct Snapshots {
     /// Added on this DATE or earlier
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
+    /// What this suspect SNAPSHOT lacks is gone on purpose: suspect it no more
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["source", "since", "until"])]
+    pub(crate) accept: Option<String>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

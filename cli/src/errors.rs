@@ -28,7 +28,7 @@ pub(crate) const TABLE: &[(u8, &str)] = &[
     (0, "done"),
     (1, "failed"),
     (2, "usage"),
-    (3, "finished but incomplete or suspect: skipped files, placeholders"),
+    (3, "finished but incomplete or suspect: skipped files, placeholders, vanished records"),
     (4, "not found or ambiguous"),
     (5, "differences"),
     (10, "no vault"),

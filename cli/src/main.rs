@@ -25,6 +25,7 @@ mod errors;
 mod hardening;
 mod kit;
 mod memory;
+mod menus;
 mod names;
 mod plugins;
 mod programs;

@@ -242,7 +242,7 @@ class Vault:
         """(path, facts, nanoseconds since 1970 or None, whether it is sealed) of every item."""
         for compartment, name in (GENERAL, "general"), (SEALED, "sealed"):
             if compartment not in self.identities:
-                locked = sum(files for part, _, files, _ in snapshot["counts"] if part == SEALED)
+                locked = sum(row[2] for row in snapshot["counts"] if row[0] == SEALED)
                 print("%d sealed files are locked." % locked, file=sys.stderr)
             elif name in snapshot:
                 part = snapshot[name]

@@ -1,5 +1,5 @@
-//! Chain entries: what each `add` stored and which slots there are, each naming the heads before
-//! it (spec 12).
+//! Chain entries: what each `add` stored, which slots there are and which suspect snapshots are
+//! accepted, each naming the heads before it (spec 12).
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,8 @@ pub enum Record {
     },
     /// What an `add` stored.
     Snapshot(Box<Snapshot>),
+    /// Snapshots that are as somebody wants them, whatever they lack.
+    Accepted(Vec<EntryId>),
 }
 
 /// The newest snapshot of a source.
@@ -83,7 +85,7 @@ pub struct Snapshot {
     pub tool: String,
     /// What the person said about it.
     pub label: String,
-    /// Items and bytes per compartment and kind.
+    /// Items, bytes and records per compartment and kind.
     pub counts: Vec<Count>,
     /// Files of which something was not in the vault before, and bytes of them that were not;
     /// none where the writer did not say.
@@ -92,6 +94,8 @@ pub struct Snapshot {
     pub parent: Option<EntryId>,
     /// What is sealed, if anything is.
     pub sealed: Option<Sealed>,
+    /// Of which kinds it lacks more than is usual, by kind; a suspect snapshot has some.
+    pub shrunk: Vec<Shrunk>,
     /// The source.
     pub source: String,
     /// The tables in effect.
@@ -168,6 +172,29 @@ pub struct Count {
     pub items: u64,
     /// Bytes of their content.
     pub bytes: u64,
+    /// Records of the kind, in items of whatever kind.
+    pub records: u64,
+}
+
+/// How many of a kind a snapshot holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// Items.
+    pub items: u64,
+    /// Records.
+    pub records: u64,
+}
+
+/// What a snapshot lacks of a kind that its source held before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The kind's name.
+    pub kind: String,
+    /// How many the snapshot held that it was compared with: records, or items of a kind that had
+    /// none.
+    pub before: u64,
+    /// How many of these are missing.
+    pub lost: u64,
 }
 
 /// The keys that vouch for entries.
@@ -192,6 +219,8 @@ struct WireEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slots: Option<Vec<WireSlot>>,
     number: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<Vec<ByteBuf>>,
     previous: Vec<ByteBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     snapshot: Option<WireSnapshot>,
@@ -221,11 +250,13 @@ struct WireSnapshot {
     host: String,
     tool: String,
     label: String,
-    counts: Vec<(u8, String, u64, u64)>,
+    counts: Vec<(u8, String, u64, u64, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<ByteBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<WireSealed>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shrunk: Vec<(String, u64, u64)>,
     source: String,
     tables: WireTables,
     general: WireTrees,
@@ -268,6 +299,7 @@ struct WireRoot {
 
 const KIND_SLOTS: &str = "slots";
 const KIND_SNAPSHOT: &str = "snapshot";
+const KIND_ACCEPTED: &str = "accepted";
 
 impl Entry {
     /// What entries are ordered by, everywhere.
@@ -279,7 +311,7 @@ impl Entry {
     pub fn snapshot(&self) -> Option<&Snapshot> {
         match &self.record {
             Record::Snapshot(snapshot) => Some(snapshot),
-            Record::Slots { .. } => None,
+            Record::Slots { .. } | Record::Accepted(_) => None,
         }
     }
 
@@ -299,38 +331,46 @@ impl Entry {
     }
 
     fn to_wire(&self) -> WireEntry {
-        let (kind, slots, files, snapshot) = match &self.record {
-            Record::Slots { slots, files } => {
-                let slots = slots.iter().map(SlotRow::to_wire).collect();
-                let file = |(name, sha): &(String, [u8; 32])| (name.clone(), buf(sha));
-                (KIND_SLOTS, Some(slots), files.iter().map(file).collect(), None)
-            }
-            Record::Snapshot(snapshot) => {
-                (KIND_SNAPSHOT, None, Vec::new(), Some(snapshot.to_wire()))
-            }
-        };
         let roll = |row: &RollRow| WireRoll {
             id: buf(row.id.bytes()),
             time: row.time,
             number: row.number,
             source: row.source.clone(),
         };
-        WireEntry {
-            kind: kind.to_owned(),
+        let mut wire = WireEntry {
+            kind: String::new(),
             roll: self.roll.iter().map(roll).collect(),
             time: self.time,
             count: self.count,
-            files,
-            slots,
+            files: Vec::new(),
+            slots: None,
             number: self.number,
-            previous: self.previous.iter().map(|id| buf(id.bytes())).collect(),
-            snapshot,
-        }
+            accepted: None,
+            previous: bufs(&self.previous, EntryId::bytes),
+            snapshot: None,
+        };
+        wire.kind = match &self.record {
+            Record::Slots { slots, files } => {
+                let file = |(name, sha): &(String, [u8; 32])| (name.clone(), buf(sha));
+                wire.slots = Some(slots.iter().map(SlotRow::to_wire).collect());
+                wire.files = files.iter().map(file).collect();
+                KIND_SLOTS.to_owned()
+            }
+            Record::Snapshot(snapshot) => {
+                wire.snapshot = Some(snapshot.to_wire());
+                KIND_SNAPSHOT.to_owned()
+            }
+            Record::Accepted(accepted) => {
+                wire.accepted = Some(bufs(accepted, EntryId::bytes));
+                KIND_ACCEPTED.to_owned()
+            }
+        };
+        wire
     }
 
     fn of_wire(wire: WireEntry) -> Result<Self, Malformed> {
-        let record = match (wire.kind.as_str(), wire.slots, wire.snapshot) {
-            (KIND_SLOTS, Some(slots), None) => Record::Slots {
+        let record = match (wire.kind.as_str(), wire.slots, wire.snapshot, wire.accepted) {
+            (KIND_SLOTS, Some(slots), None, None) => Record::Slots {
                 slots: slots.into_iter().map(SlotRow::of_wire).collect::<Result<_, _>>()?,
                 files: wire
                     .files
@@ -338,8 +378,11 @@ impl Entry {
                     .map(|(name, sha)| Ok((name, array(&sha)?)))
                     .collect::<Result<_, Malformed>>()?,
             },
-            (KIND_SNAPSHOT, None, Some(snapshot)) => {
+            (KIND_SNAPSHOT, None, Some(snapshot), None) => {
                 Record::Snapshot(Box::new(Snapshot::of_wire(snapshot)?))
+            }
+            (KIND_ACCEPTED, None, None, Some(accepted)) => {
+                Record::Accepted(ids(&accepted, EntryId::new)?)
             }
             _ => return Err(Malformed::new("an entry of an unknown kind", 0)),
         };
@@ -407,11 +450,27 @@ impl Snapshot {
         }
     }
 
+    /// How many items and records of a kind there are.
+    pub fn holds(&self, kind: &str) -> Holds {
+        let counts = self.counts.iter().filter(|count| count.kind == kind);
+        counts.fold(Holds::default(), |sum, count| Holds {
+            items: sum.items.saturating_add(count.items),
+            records: sum.records.saturating_add(count.records),
+        })
+    }
+
+    /// How many records of a kind there are in a compartment.
+    pub fn records_of(&self, kind: &str, compartment: Compartment) -> u64 {
+        let is_it = |count: &&Count| count.kind == kind && count.compartment == compartment;
+        self.counts.iter().find(is_it).map_or(0, |count| count.records)
+    }
+
     fn to_wire(&self) -> WireSnapshot {
         let count = |count: &Count| {
-            (count.compartment.byte(), count.kind.clone(), count.items, count.bytes)
+            let Count { compartment, kind, items, bytes, records } = count;
+            (compartment.byte(), kind.clone(), *items, *bytes, *records)
         };
-        let tables = |tables: &[TableId]| tables.iter().map(|table| buf(table.bytes())).collect();
+        let shrunk = |Shrunk { kind, before, lost }: &Shrunk| (kind.clone(), *before, *lost);
         let sealed = |sealed: &Sealed| {
             let pack = |(tag, pack): (&PackTag, &PackId)| (buf(tag.bytes()), buf(pack.bytes()));
             WireSealed {
@@ -429,10 +488,11 @@ impl Snapshot {
             new: self.new,
             parent: self.parent.map(|parent| buf(parent.bytes())),
             sealed: self.sealed.as_ref().map(sealed),
+            shrunk: self.shrunk.iter().map(shrunk).collect(),
             source: self.source.clone(),
             tables: WireTables {
-                data: tables(&self.tables.data),
-                nodes: tables(&self.tables.nodes),
+                data: bufs(&self.tables.data, TableId::bytes),
+                nodes: bufs(&self.tables.nodes, TableId::bytes),
             },
             general: self.general.to_wire(),
             records: self.records.as_ref().map(Trees::to_wire),
@@ -440,11 +500,12 @@ impl Snapshot {
     }
 
     fn of_wire(wire: WireSnapshot) -> Result<Self, Malformed> {
-        let count = |(compartment, kind, items, bytes)| {
+        let count = |(compartment, kind, items, bytes, records)| {
             let compartment = Compartment::of_byte(compartment)
                 .ok_or(Malformed::new("a count of no compartment", 0))?;
-            Ok(Count { compartment, kind, items, bytes })
+            Ok(Count { compartment, kind, items, bytes, records })
         };
+        let shrunk = |(kind, before, lost)| Shrunk { kind, before, lost };
         let sealed = |sealed: WireSealed| {
             let pack = |(tag, pack): (ByteBuf, ByteBuf)| {
                 Ok((PackTag::new(array(&tag)?), PackId::new(array(&pack)?)))
@@ -469,6 +530,7 @@ impl Snapshot {
             new: wire.new,
             parent: wire.parent.map(|id| array(&id).map(EntryId::new)).transpose()?,
             sealed: wire.sealed.map(sealed).transpose()?,
+            shrunk: wire.shrunk.into_iter().map(shrunk).collect(),
             source: wire.source,
             tables: Tables {
                 data: ids(&wire.tables.data, TableId::new)?,
@@ -588,6 +650,10 @@ fn buf(bytes: &[u8]) -> ByteBuf {
 
 fn array<const N: usize>(bytes: &ByteBuf) -> Result<[u8; N], Malformed> {
     bytes.as_slice().try_into().map_err(|_| Malformed::new("an id of another length", 0))
+}
+
+fn bufs<T>(ids: &[T], bytes: fn(&T) -> &[u8; 32]) -> Vec<ByteBuf> {
+    ids.iter().map(|id| buf(bytes(id))).collect()
 }
 
 fn ids<T>(wire: &[ByteBuf], of: fn([u8; 32]) -> T) -> Result<Vec<T>, Malformed> {
@@ -743,6 +809,7 @@ mod tests {
                 kind: "passwords".into(),
                 items: 1,
                 bytes: 2,
+                records: 3,
             }],
             new: Some((1, 2)),
             parent: None,
@@ -751,6 +818,7 @@ mod tests {
                 records: Some(Trees { facts: root(3, Some(tag)), whereabouts: root(4, Some(tag)) }),
                 packs: [(tag, PackId::new([3; 32]))].into(),
             }),
+            shrunk: vec![Shrunk { kind: "passwords".into(), before: 9, lost: 6 }],
             source: source.into(),
             tables: Tables { data: vec![TableId::new([4; 32])], nodes: vec![] },
             general: Trees { facts: root(5, None), whereabouts: root(6, None) },
@@ -762,6 +830,10 @@ mod tests {
         let slot =
             SlotRow { id: [1; 32], role: "full".into(), time: 3, label: "x".into(), letter: 'p' };
         Record::Slots { slots: vec![slot], files: vec![("README.txt".into(), [9; 32])] }
+    }
+
+    fn accepted() -> Record {
+        Record::Accepted(vec![EntryId::new([3; 32])])
     }
 
     #[derive(Default)]
@@ -794,7 +866,7 @@ mod tests {
     #[test]
     fn entries_round_trip_and_every_flip_is_refused() {
         let vault = VaultId::new([7; 16]);
-        for record in [slots(), snapshot("passwords")] {
+        for record in [slots(), snapshot("passwords"), accepted()] {
             let entry = Heads::default().next(record, -5).unwrap();
             let bytes = entry.encode(vault, &keys().writer, keys().reader.as_ref());
             assert_eq!(bytes.len(), 4096);
@@ -814,6 +886,7 @@ mod tests {
             |record| Heads::default().next(record, 0).unwrap().encode(vault, &keys().writer, None);
         assert!(Entry::decode(&encode(snapshot("a")), vault, &keys()).is_ok());
         assert!(Entry::decode(&encode(slots()), vault, &keys()).is_err());
+        assert!(Entry::decode(&encode(accepted()), vault, &keys()).is_err());
     }
 
     #[test]

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use vault::files::{Globs, ItemPath, synced};
 use vault::keys::Compartment;
-use vault::kinds::Kind;
+use vault::kinds::{Export, Kind, Lack};
 use vault::store::{FolderStore, Strength};
 use vault::vault::{
-    self as library, AddOptions, Added, AskPassword, KindSummary, LeftOut, Likeness, Seal, Spec,
-    Summary, Vault,
+    self as library, AddOptions, Added, AskPassword, KindSummary, LeftOut, Likeness, PartsMissing,
+    Seal, Spec, Summary, Vault,
 };
 
+use super::alarms;
 use crate::args::{Add, Args};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
@@ -114,11 +115,17 @@ fn options(
         exclude: vec![session.path.clone()],
         leave_out,
         passwords,
+        alarm: alarms::alarm(&verb.alarm)?,
+        expected: verb.expected,
     })
 }
 
-fn finished(left_out: &[LeftOut]) -> Code {
-    if left_out.is_empty() { Code::Done } else { Code::Incomplete }
+fn finished(summary: &Summary) -> Code {
+    if summary.is_incomplete() { Code::Incomplete } else { Code::Done }
+}
+
+fn suspected(verb: &Add, added: &Added) -> Code {
+    if added.losses.is_some() && !verb.expected { Code::Incomplete } else { Code::Done }
 }
 
 /// The snapshot's time.
@@ -141,9 +148,12 @@ fn tell_plan(ui: &Ui, verb: &Add, source: &str, planned: &Summary) -> Result<Cod
             "links": planned.links,
             "left_out": left_out(&planned.left_out),
             "doubted": doubted(&planned.doubted),
+            "omissions": omissions(&planned.exports),
+            "lacking": lacking(&planned.lacking),
+            "parts_missing": parts(&planned.parts_missing),
             "bytes_read": planned.bytes_read,
         }))?;
-        return Ok(finished(&planned.left_out));
+        return Ok(finished(planned));
     }
     ui.summary(format!("would be stored as the next snapshot of \"{}\"", ui::escape(source)))?;
     let counts = planned.kinds.iter().map(|(kind, summary)| (*kind, summary.items)).collect();
@@ -153,12 +163,13 @@ fn tell_plan(ui: &Ui, verb: &Add, source: &str, planned: &Summary) -> Result<Cod
     }
     tell_left_out(ui, &planned.left_out)?;
     tell_doubted(ui, &planned.doubted)?;
+    tell_omissions(ui, planned)?;
     let mut parts = vec![ui::size(planned.bytes_read), ui::count(planned.folders, "folder")];
     if planned.links > 0 {
         parts.push(ui::count(planned.links, "link"));
     }
     ui.summary(parts.join(", "))?;
-    Ok(finished(&planned.left_out))
+    Ok(finished(planned))
 }
 
 /// All that the text says, and every name.
@@ -178,6 +189,12 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "untold": doubted(&added.summary.untold),
         "stores_opened": paths(&added.summary.stores_opened),
         "stores_closed": paths(&added.summary.stores_closed),
+        "losses": alarms::document(added.losses.as_ref()),
+        "suspect": added.losses.is_some() && !verb.expected,
+        "omissions": omissions(&added.summary.exports),
+        "lacking": lacking(&added.summary.lacking),
+        "parts_missing": parts(&added.summary.parts_missing),
+        "notes_missing": notes(&added.summary.notes_missing),
         "bytes_read": added.summary.bytes_read,
         "bytes_new": added.bytes_new,
         "bytes_stored": added.bytes_stored,
@@ -226,6 +243,46 @@ fn left_out(left_out: &[LeftOut]) -> Value {
         json!({ "path": path, "reason": one.reason })
     };
     left_out.iter().map(document).collect()
+}
+
+/// What such exports never hold.
+pub(super) fn omissions<'e>(exports: impl IntoIterator<Item = &'e Export>) -> Value {
+    let document = |export: &Export| {
+        json!({
+            "export": export.as_str(),
+            "kind": export.kind().map(Kind::as_str),
+            "leaves_out": export.leaves_out(),
+        })
+    };
+    exports.into_iter().map(document).collect()
+}
+
+fn lacking(lacking: &[(ItemPath, Lack)]) -> Value {
+    let document = |(path, lack): &(ItemPath, Lack)| {
+        json!({
+            "path": ui::plain(&path.to_display()),
+            "lack": lack.as_str(),
+            "reason": lack_in_words(*lack),
+        })
+    };
+    lacking.iter().map(document).collect()
+}
+
+fn parts(parts: &[PartsMissing]) -> Value {
+    let document = |(told, number): (&PartsMissing, u32)| {
+        let name = ui::plain(told.part(number).as_bytes());
+        json!({ "name": name, "part": number, "parts": told.count })
+    };
+    each_part(parts).map(document).collect()
+}
+
+fn each_part(parts: &[PartsMissing]) -> impl Iterator<Item = (&PartsMissing, u32)> {
+    parts.iter().flat_map(|told| told.missing.iter().map(move |&number| (told, number)))
+}
+
+fn notes(tables: &[(ItemPath, u64)]) -> Value {
+    let document = |(path, count): &(ItemPath, u64)| json!({ "path": ui::plain(&path.to_display()), "notes": count });
+    tables.iter().map(document).collect()
 }
 
 /// The paths of what was sealed in the vault and lies open outside of it.
@@ -330,7 +387,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     let head = session.vault.head().map(|head| head.code);
     if verb.json {
         ui.json(&document(verb, source, added, head.as_deref()))?;
-        return Ok(finished(&added.summary.left_out));
+        return Ok(finished(&added.summary).max(suspected(verb, added)));
     }
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
@@ -353,6 +410,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     tell_left_out(ui, &added.summary.left_out)?;
     tell_doubted(ui, &added.summary.doubted)?;
     tell_untold(ui, &added.summary)?;
+    tell_omissions(ui, &added.summary)?;
     ui.summary(format!(
         "read {}, new {}, stored {}",
         ui::size(added.summary.bytes_read),
@@ -382,7 +440,10 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     if !session.has_copies() {
         ui.summary("next: icvault copy --to PATH, on another drive")?;
     }
-    Ok(finished(&added.summary.left_out))
+    if let Some(losses) = &added.losses {
+        alarms::tell(ui, losses, added, verb.expected)?;
+    }
+    Ok(finished(&added.summary).max(suspected(verb, added)))
 }
 
 fn reason(item: &LeftOut) -> (Option<&ItemPath>, &str) {
@@ -460,6 +521,47 @@ fn tell_untold(ui: &Ui, summary: &Summary) -> Result<()> {
         name_items(ui, summary.stores_closed.iter().map(|path| (Some(path), reason)))?;
     }
     Ok(())
+}
+
+/// What is not in the export: files that lack something, parts, notes, and what no such export has.
+fn tell_omissions(ui: &Ui, summary: &Summary) -> Result<()> {
+    if !summary.lacking.is_empty() {
+        let files = ui::count(summary.lacking.len() as u64, "file");
+        ui.summary(format!("not all there: {files}"))?;
+        name_items(ui, summary.lacking.iter().map(|(path, it)| (Some(path), lack_in_words(*it))))?;
+    }
+    if !summary.parts_missing.is_empty() {
+        let missing: Vec<String> =
+            each_part(&summary.parts_missing).map(|(told, number)| told.part(number)).collect();
+        let count = ui::count(missing.len() as u64, "part");
+        ui.summary(format!("missing of a take-out: {count}"))?;
+        for name in missing.iter().take(ui.named_max()) {
+            ui.summary(format!("  {}", ui::escape(name)))?;
+        }
+        if let Some(more) = missing.len().checked_sub(ui.named_max()).filter(|&more| more > 0) {
+            ui.summary(format!("  and {more} more (-v names all)"))?;
+        }
+    }
+    for (table, count) in &summary.notes_missing {
+        let (notes, table) = (ui::count(*count, "note"), ui::escape_bytes(&table.to_display()));
+        ui.summary(format!("not here, as locked ones are not: {notes} that {table} names"))?;
+    }
+    for export in &summary.exports {
+        ui.summary(format!(
+            "not in such a {}: {}",
+            export.as_str(),
+            export.leaves_out().join(", ")
+        ))?;
+    }
+    Ok(())
+}
+
+fn lack_in_words(lack: Lack) -> &'static str {
+    match lack {
+        Lack::End => "cut off",
+        Lack::Key => "a PKCS#12 store with certificates and no key",
+        Lack::Account => "opens only in the account it was exported from; export it unencrypted",
+    }
 }
 
 /// What one record of a kind is called.

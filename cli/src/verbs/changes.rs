@@ -1,12 +1,11 @@
 //! Differences as they are printed: which fields of a record changed, and its document for machines.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
-use vault::kinds::{Field, Kind};
-use vault::vault::{
-    Fate, OpenedRecord, RecordChange, RecordReader, SnapshotInfo, StoredRecord, Vault,
-};
+use vault::kinds::{Field, Format, Kind};
+use vault::vault::{Fate, RecordChange, RecordReader, SnapshotInfo, StoredRecord, Vault};
 use zeroize::Zeroizing;
 
 use super::add::record_noun;
@@ -20,35 +19,64 @@ pub(super) struct FieldChange {
     pub(super) after: Vec<Zeroizing<String>>,
 }
 
-/// The fields that differ, in the order of the record as it is.
-pub(super) fn field_changes(before: &OpenedRecord, after: &OpenedRecord) -> Vec<FieldChange> {
-    let (before, after) = (before.fields(), after.fields());
-    let mut sides: HashMap<String, Sides> = HashMap::new();
-    let all = after.into_iter().map(|field| (1, field));
-    for (side, Field { name, value, .. }) in all.chain(before.into_iter().map(|field| (0, field))) {
-        let number = sides.len();
-        let (_, values) = sides.entry(name).or_insert_with(|| (number, Default::default()));
-        if let Some(values) = values.get_mut(side)
-            && !value.is_empty()
-        {
-            values.push(value);
+/// What a record says, and the files beside it that tell of it.
+pub(super) struct Said {
+    format: Option<Format>,
+    fields: Vec<Field>,
+}
+
+impl Said {
+    pub(super) fn read(
+        reader: &mut RecordReader<'_>,
+        record: &StoredRecord,
+    ) -> vault::error::Result<Self> {
+        let mut fields = reader.fields(record)?;
+        fields.extend(reader.fields_beside(record)?.into_iter().flat_map(|(_, beside)| beside));
+        let format = record.place.as_ref().and_then(|place| Format::parse(&place.format));
+        Ok(Self { format, fields })
+    }
+}
+
+/// The fields that differ in what lasts, in the order of the record as it is.
+pub(super) fn field_changes(before: &Said, after: &Said) -> Vec<FieldChange> {
+    let mut sides: HashMap<&str, Sides<'_>> = HashMap::new();
+    for (side, said) in [(1, after), (0, before)] {
+        for field in said.fields.iter().filter(|field| !field.value.is_empty()) {
+            let lasting = match said.format {
+                Some(format) => format.lasting(field),
+                None => Some(field.value.as_str().into()),
+            };
+            let number = sides.len();
+            let (_, values) =
+                sides.entry(&field.name).or_insert_with(|| (number, [const { Vec::new() }; 2]));
+            if let Some(values) = values.get_mut(side) {
+                values.extend(lasting.map(|lasting| (lasting, &field.value)));
+            }
         }
     }
-    let mut sides: Vec<(String, Sides)> = sides.into_iter().collect();
+    let mut sides: Vec<(&str, Sides<'_>)> = sides.into_iter().collect();
     sides.sort_by_key(|(_, (number, _))| *number);
-    let sorted = |values: &[Zeroizing<String>]| {
-        let mut sorted: Vec<Zeroizing<String>> = values.to_vec();
-        sorted.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        sorted
+    sides.retain(|(_, (_, [before, after]))| lasting(before) != lasting(after));
+    let change = |(name, (_, [before, after])): (&str, Sides<'_>)| FieldChange {
+        name: name.to_owned(),
+        before: before.into_iter().map(|(_, value)| value.clone()).collect(),
+        after: after.into_iter().map(|(_, value)| value.clone()).collect(),
     };
-    sides.retain(|(_, (_, [before, after]))| sorted(before) != sorted(after));
-    let change =
-        |(name, (_, [before, after])): (String, Sides)| FieldChange { name, before, after };
     sides.into_iter().map(change).collect()
 }
 
+/// What lasts of these values, in no order.
+fn lasting(values: &[Lasting<'_>]) -> Zeroizing<Vec<String>> {
+    let mut lasting: Vec<String> = values.iter().map(|(lasting, _)| lasting.to_string()).collect();
+    lasting.sort_unstable();
+    Zeroizing::new(lasting)
+}
+
+/// What lasts of a value, and all of it.
+type Lasting<'a> = (Cow<'a, str>, &'a Zeroizing<String>);
+
 /// The place of a field in the record, and what it said and says.
-type Sides = (usize, [Vec<Zeroizing<String>>; 2]);
+type Sides<'a> = (usize, [Vec<Lasting<'a>>; 2]);
 
 /// Opens both sides of records that changed.
 pub(super) struct Opener<'v> {
@@ -69,7 +97,10 @@ impl<'v> Opener<'v> {
         after: Option<&StoredRecord>,
     ) -> vault::error::Result<Vec<FieldChange>> {
         let Some((before, after)) = before.zip(after) else { return Ok(Vec::new()) };
-        Ok(field_changes(&self.before.open(before)?, &self.after.open(after)?))
+        Ok(field_changes(
+            &Said::read(&mut self.before, before)?,
+            &Said::read(&mut self.after, after)?,
+        ))
     }
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 use vault::kinds::{Kind, Quality};
 use vault::vault::{
-    self as library, FoundRecord, Handle, HandlePrefix, Item, OpenedRecord, Query, RecordFacts,
-    RecordVersion, SnapshotInfo, StoredRecord, Vault, Whereabouts, open_record, records_called,
-    search, search_records,
+    self as library, FoundRecord, Handle, HandlePrefix, Item, Query, RecordFacts, RecordReader,
+    RecordVersion, SnapshotInfo, StoredRecord, Vault, Whereabouts, records_called, search,
+    search_records,
 };
 
-use super::changes::field_changes;
+use super::changes::{Said, field_changes};
 use super::list::document;
 use super::records::Shown;
 use crate::args::{Args, History};
@@ -111,12 +111,12 @@ fn print(ui: &Ui, verb: &History, snapshots: &[SnapshotInfo], lines: &[Line]) ->
     Ok(())
 }
 
-/// A version of a record, opened where it can be.
+/// A version of a record, and what it says where it can be read.
 struct Version {
     first: usize,
     last: usize,
     record: StoredRecord,
-    opened: Option<OpenedRecord>,
+    said: Option<Said>,
 }
 
 fn of_record(
@@ -154,14 +154,14 @@ fn of_record(
     let mut before: Option<&Version> = None;
     for version in &versions {
         let Some(info) = snapshots.get(version.last) else { continue };
-        if version.opened.is_none() {
+        if version.said.is_none() {
             code = Code::Damaged;
             ui.warn("a version of it cannot be read; what changed in it is not known");
         }
         let says_another =
             |before: &&Version| before.record.facts.digest != version.record.facts.digest;
-        let sides = before.filter(says_another).and_then(|before| before.opened.as_ref());
-        let changed = sides.zip(version.opened.as_ref()).map(|(before, after)| {
+        let sides = before.filter(says_another).and_then(|before| before.said.as_ref());
+        let changed = sides.zip(version.said.as_ref()).map(|(before, after)| {
             field_changes(before, after).into_iter().map(|field| field.name).collect()
         });
         let shown = Shown::new(vault, &version.record);
@@ -218,8 +218,8 @@ fn opened(
             continue;
         };
         let first = if all { at } else { version.first };
-        let opened = open_record(vault, info, &stored).ok();
-        versions.push(Version { first, last: at, record: stored, opened });
+        let said = Said::read(&mut RecordReader::new(vault, info), &stored).ok();
+        versions.push(Version { first, last: at, record: stored, said });
     }
     Ok(versions)
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use vault::format;
 use vault::id::{VaultId, hex};
-use vault::kinds::Kind;
+use vault::kinds::{Export, Kind};
 use vault::store::{Area, Store};
 use vault::vault::{SlotInfo, SnapshotInfo, read_marker, slots};
 
+use super::add::omissions;
 use super::snapshots::totals;
 use crate::args::{Args, Info, passphrase_source};
 use crate::errors::{Code, Failure, Result, TABLE};
 use crate::memory::{KnownCopy, Memory};
+use crate::menus;
 use crate::secrets;
 use crate::session::{self, Purpose, Session};
 use crate::ui::{self, Ui};
@@ -181,8 +183,9 @@ fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
             *entry = (info, before.saturating_add(count.items));
         }
     }
-    let never = Kind::ALL.iter().map(|kind| kind.as_str());
-    let never: Vec<&str> = never.filter(|kind| !newest.contains_key(kind)).collect();
+    let never = Kind::ALL.into_iter().filter(|kind| !newest.contains_key(kind.as_str()));
+    let never: Vec<Kind> = never.collect();
+    let held: Vec<String> = newest.keys().map(|&kind| kind.to_owned()).collect();
     let now = session::now();
     let mut documents = Vec::new();
     for (kind, (info, items)) in newest {
@@ -208,12 +211,39 @@ fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
     }
     if facts.json {
         facts.add("kinds", "kinds", Value::Array(documents))?;
-        return facts.add("kinds_never_added", "never added", json!(never));
     }
-    match never.is_empty() {
-        true => Ok(()),
-        false => facts.add("kinds_never_added", "never added", json!(never.join(", "))),
+    never_exported(facts, &held)?;
+    never_added(facts, &never)
+}
+
+/// What the exports of the kinds that were added never hold.
+fn never_exported(facts: &mut Facts<'_>, kinds: &[String]) -> Result<()> {
+    let exports: Vec<Export> = kinds.iter().flat_map(|kind| menus::exports(kind)).collect();
+    if facts.json {
+        return facts.add("omissions", "not in exports", omissions(&exports));
     }
+    exports.into_iter().try_for_each(|export| {
+        let text = format!("{}: {}", export.as_str(), export.leaves_out().join(", "));
+        facts.add("omissions", "not exported", json!(text))
+    })
+}
+
+/// The kinds that no snapshot has, with the menus that export them.
+fn never_added(facts: &mut Facts<'_>, kinds: &[Kind]) -> Result<()> {
+    if facts.json {
+        let document = |kind: Kind| {
+            let menu = menus::menu(kind)?;
+            Some(json!({ "kind": kind.as_str(), "app": menu.app, "menu": menu.path }))
+        };
+        let menus = kinds.iter().filter_map(|&kind| document(kind)).collect();
+        let words = kinds.iter().map(|kind| json!(kind.as_str())).collect();
+        facts.add("kinds_never_added", "never added", words)?;
+        return facts.add("export_menus", "menus", menus);
+    }
+    kinds.iter().try_for_each(|&kind| {
+        let menu = menus::menu(kind).map_or_else(String::new, |menu| format!("; {}", menu.text()));
+        facts.add("kinds_never_added", "never added", json!(format!("{kind}: none{menu}")))
+    })
 }
 
 /// Lines of text, or members of one document.

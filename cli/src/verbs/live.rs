@@ -7,7 +7,7 @@ use vault::ErrorKind;
 use vault::files::Globs;
 use vault::progress::{Phase, Progress};
 use vault::store::OverlayStore;
-use vault::vault::{self as library, AddOptions, AskPassword, Seal, SnapshotInfo, Spec};
+use vault::vault::{self as library, AddOptions, Alarm, AskPassword, Seal, SnapshotInfo, Spec};
 
 use crate::errors::{Code, Failure, Result};
 use crate::session::{self, Session};
@@ -38,6 +38,8 @@ pub(super) fn live(
         exclude: vec![session.path.clone()],
         leave_out: Globs::default(),
         passwords: AskPassword::default(),
+        alarm: Alarm::off(),
+        expected: false,
     };
     let paths: [PathBuf; 1] = [path.to_owned()];
     let added = library::add(&mut session.vault, &paths, &options, &Reading(ui.progress()));

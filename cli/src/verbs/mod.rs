@@ -1,6 +1,8 @@
 //! One function a verb. Each says what it does through `ui` and gives the code to exit with.
 
 mod add;
+mod alarms;
+mod beside;
 mod certs;
 mod changes;
 mod check;

@@ -18,6 +18,7 @@ use vault::vault::{
 use zeroize::Zeroizing;
 
 use super::add::record_noun;
+use super::beside::{self, Beside};
 use super::changes::{counted, counted_all, record_document, tell_limits};
 use super::live::{is_there, live};
 use super::records::Shown;
@@ -64,9 +65,10 @@ pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
         }
         return Ok(damaged);
     }
-    rehearse(ui, &from, &missing);
+    let groups = groups(vault, &from, &missing);
+    rehearse(ui, verb, &from, &missing, &groups);
     let Some(output) = verb.output.as_deref().filter(|_| !verb.dry_run) else {
-        print(vault, verb, &from, &missing, ui)?;
+        print(vault, verb, &from, &missing, &groups, ui)?;
         return Ok(damaged);
     };
     write(vault, verb, &from, &missing, output, ui).map(|code| code.max(damaged))
@@ -314,8 +316,28 @@ fn nothing(verb: &Recover, scope: &Scope, against: &[SnapshotInfo]) -> String {
     }
 }
 
+/// Of each record the groups that it is in, which its file cannot carry. What cannot be read is in
+/// none here, and is told where it is written.
+fn groups(vault: &Vault, from: &[SnapshotInfo], missing: &[Missing<'_>]) -> Vec<Vec<String>> {
+    let mut readers: Vec<_> = from.iter().map(|info| RecordReader::new(vault, info)).collect();
+    let groups = missing.iter().map(|Missing { from, record, .. }| {
+        let reader = readers
+            .get_mut(*from)
+            .filter(|_| beside::KINDS.iter().any(|kind| kind.as_str() == record.facts.kind));
+        let opened = reader.and_then(|reader| reader.open(record).ok());
+        opened.map(|opened| beside::groups(&opened)).unwrap_or_default()
+    });
+    groups.collect()
+}
+
 /// Says what is missing before anything is written.
-fn rehearse(ui: &Ui, from: &[SnapshotInfo], missing: &[Missing<'_>]) {
+fn rehearse(
+    ui: &Ui,
+    verb: &Recover,
+    from: &[SnapshotInfo],
+    missing: &[Missing<'_>],
+    groups: &[Vec<String>],
+) {
     let kinds = missing.iter().map(|missing| missing.record.facts.kind.as_str());
     let mut titles: Vec<String> = Vec::new();
     for missing in missing {
@@ -332,6 +354,18 @@ fn rehearse(ui: &Ui, from: &[SnapshotInfo], missing: &[Missing<'_>]) {
         names.push_str(&format!(" and {more} more"));
     }
     ui.note(format!("missing now: {}: {names}", counted_all(kinds)));
+    for kind in beside::KINDS {
+        let of_kind = missing.iter().zip(groups);
+        let of_kind = of_kind.filter(|(missing, _)| missing.record.facts.kind == kind.as_str());
+        let titled =
+            of_kind.map(|(missing, groups)| (missing.record.facts.title.as_str(), groups.clone()));
+        let Some(beside) = Beside::new(kind, titled) else { continue };
+        let output = verb.output.as_deref().filter(|path| path.extension().is_some());
+        let name = TOGETHER.iter().find(|(_, of, _)| *of == kind).map_or("", |(.., name)| name);
+        let place = beside.place(output.unwrap_or(Path::new(name)));
+        let place = place.file_name().unwrap_or_default().to_string_lossy();
+        ui.note(format!("{}: beside, in {}", beside.names(), ui::escape(&place)));
+    }
     let mut used: Vec<usize> = missing.iter().map(|missing| missing.from).collect();
     used.sort_unstable();
     used.dedup();
@@ -347,15 +381,20 @@ fn print(
     verb: &Recover,
     from: &[SnapshotInfo],
     missing: &[Missing<'_>],
+    groups: &[Vec<String>],
     ui: &Ui,
 ) -> Result<()> {
     let mut array = verb.json.then(|| ui.json_array());
-    for Missing { from: at, change, record } in missing {
+    for (Missing { from: at, change, record }, groups) in missing.iter().zip(groups) {
         let Some(info) = from.get(*at) else { continue };
         if let Some(array) = &mut array {
             // As it was, for that is what would be written.
             let change = RecordChange { after: None, ..(*change).clone() };
-            array.push(&record_document(vault, info, &change, change.fate, &[], false))?;
+            let mut document = record_document(vault, info, &change, change.fate, &[], false);
+            if let (Some(map), false) = (document.as_object_mut(), groups.is_empty()) {
+                map.insert("groups".to_owned(), json!(groups));
+            }
+            array.push(&document)?;
         } else {
             ui.line(Shown::new(vault, record).line(&super::short(info.id)))?;
         }
@@ -376,6 +415,7 @@ struct File {
     bytes: Zeroizing<Vec<u8>>,
     records: u64,
     is_sealed: bool,
+    beside: Option<Beside>,
 }
 
 /// What one file of a format takes together, and what it is called.
@@ -433,6 +473,10 @@ fn write(
     let places = places(&files, &items, output)?;
     for (place, file) in places.iter().zip(&files) {
         take::write_file(place, &file.bytes, Overwrite::Never, file.is_sealed)?;
+        if let Some(beside) = &file.beside {
+            let text = beside.text();
+            take::write_file(&beside.place(place), text.as_bytes(), Overwrite::Never, false)?;
+        }
     }
     let mut whole = 0;
     if !items.is_empty() {
@@ -554,7 +598,13 @@ fn numbered(name: &str, number: u32) -> String {
 fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
     let is_sealed = taken.iter().any(|one| one.record.compartment == Compartment::Sealed);
     let kind = taken.first().map(|one| one.record.facts.kind.clone()).unwrap_or_default();
-    File { name, kind, bytes, records: taken.len() as u64, is_sealed }
+    let known = Kind::parse(&kind).filter(|kind| beside::KINDS.contains(kind));
+    let beside = known.and_then(|kind| {
+        let titled =
+            taken.iter().map(|one| (one.record.facts.title.as_str(), beside::groups(&one.opened)));
+        Beside::new(kind, titled)
+    });
+    File { name, kind, bytes, records: taken.len() as u64, is_sealed, beside }
 }
 
 /// A name from a record's title that no other file has.
@@ -623,7 +673,9 @@ fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Re
         }
         _ => files.iter().map(|file| output.join(&file.name)).collect(),
     };
-    match places.iter().find(|place| is_there(place)) {
+    let beside = places.iter().zip(files);
+    let beside = beside.filter_map(|(place, file)| Some(file.beside.as_ref()?.place(place)));
+    match places.iter().cloned().chain(beside).find(|place| is_there(place)) {
         Some(place) => {
             Err(Failure::new(Code::Failed, format!("there already: {}", place.display()))
                 .hint("nothing was written; name another file"))
@@ -651,6 +703,9 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
                 "kind": file.kind,
                 "records": file.records,
                 "bytes": file.bytes.len(),
+                "beside": file.beside.as_ref().map(|beside| {
+                    ui::plain(beside.place(place).as_os_str().as_encoded_bytes())
+                }),
             })
         };
         return ui.json(&json!({
@@ -665,6 +720,10 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
         let (size, place) = (ui::size(file.bytes.len() as u64), place.display().to_string());
         let what = counted(&file.kind, file.records);
         ui.summary(format!("written: {what} ({size}) to {}", ui::escape(&place)))?;
+        if let Some(beside) = &file.beside {
+            let place = beside.place(Path::new(&place)).display().to_string();
+            ui.summary(format!("written: {} to {}", beside.names(), ui::escape(&place)))?;
+        }
     }
     if whole > 0 {
         ui.summary(format!("written: {}", ui::count(whole, "file")))?;

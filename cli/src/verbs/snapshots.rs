@@ -1,8 +1,12 @@
 //! `snapshots`: what was added and when.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use vault::id::EntryId;
 use vault::vault::SnapshotInfo;
 
+use super::alarms;
 use crate::args::{Args, Snapshots};
 use crate::errors::{Code, Failure, Result};
 use crate::names;
@@ -10,6 +14,9 @@ use crate::session::{self, Purpose};
 use crate::ui::{self, Ui};
 
 pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> {
+    if let Some(text) = &verb.accept {
+        return accept(args, verb, text, ui);
+    }
     let (since, until) = names::period(verb.since.as_deref(), verb.until.as_deref())?;
     let session = session::open(args, ui, Purpose::Look)?;
     let mut found = session.vault.snapshots()?;
@@ -22,7 +29,13 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
     found.retain(|info| {
         since.is_none_or(|since| info.time >= since) && until.is_none_or(|until| info.time <= until)
     });
+    let is_suspect = |info: &SnapshotInfo| !info.snapshot.shrunk.is_empty();
+    let accepted = match found.iter().any(is_suspect) {
+        true => session.vault.accepted()?,
+        false => BTreeSet::new(),
+    };
     if verb.json {
+        let document = |info| document(info, &accepted);
         ui.json(&found.iter().map(document).collect::<Value>())?;
     } else {
         found.sort_by(|one, other| one.snapshot.source.cmp(&other.snapshot.source));
@@ -32,7 +45,7 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
                 source = Some(&info.snapshot.source);
                 ui.line(ui::escape(&info.snapshot.source))?;
             }
-            ui.line(line(info))?;
+            ui.line(line(info, &accepted))?;
         }
     }
     let missing = session.vault.heads().missing.len();
@@ -45,7 +58,31 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
     Ok(Code::Done)
 }
 
-fn line(info: &SnapshotInfo) -> String {
+/// Takes a snapshot for what it should be.
+fn accept(args: &Args, verb: &Snapshots, text: &str, ui: &Ui) -> Result<Code> {
+    let mut session = session::open(args, ui, Purpose::Write)?;
+    let info = names::whole_snapshot(&session.vault, text.as_ref())?;
+    let is_suspect = !info.snapshot.shrunk.is_empty();
+    let is_new = is_suspect && !session.vault.accepted()?.contains(&info.id);
+    if is_new {
+        session.vault.accept(vec![info.id], session::now())?;
+        session.remember(ui);
+    }
+    if verb.json {
+        let accepted = if is_suspect { BTreeSet::from([info.id]) } else { BTreeSet::new() };
+        ui.json(&document(&info, &accepted))?;
+        return Ok(Code::Done);
+    }
+    let (id, source) = (super::short(info.id), ui::escape(&info.snapshot.source));
+    ui.summary(match (is_suspect, is_new) {
+        (false, _) => format!("{id} of \"{source}\" is not suspect"),
+        (true, false) => format!("{id} of \"{source}\" was accepted before"),
+        (true, true) => format!("{id} of \"{source}\" is accepted: {}", alarms::words(&info)),
+    })?;
+    Ok(Code::Done)
+}
+
+fn line(info: &SnapshotInfo, accepted: &BTreeSet<EntryId>) -> String {
     let (items, bytes) = totals(info);
     let mut line = format!(
         "  {}  {:>4}  {}  {:>12}  {:>9}",
@@ -62,6 +99,10 @@ fn line(info: &SnapshotInfo) -> String {
         line.push_str("  ");
         line.push_str(&ui::escape(&info.snapshot.label));
     }
+    if !info.snapshot.shrunk.is_empty() {
+        let word = if accepted.contains(&info.id) { "accepted" } else { "suspect" };
+        line.push_str(&format!("  {word}: {}", alarms::words(info)));
+    }
     line
 }
 
@@ -72,13 +113,14 @@ pub(super) fn totals(info: &SnapshotInfo) -> (u64, u64) {
     })
 }
 
-fn document(info: &SnapshotInfo) -> Value {
+fn document(info: &SnapshotInfo, accepted: &BTreeSet<EntryId>) -> Value {
     let count = |count: &vault::chain::Count| {
         json!({
             "compartment": count.compartment.as_str(),
             "kind": count.kind,
             "items": count.items,
             "bytes": count.bytes,
+            "records": count.records,
         })
     };
     json!({
@@ -89,6 +131,9 @@ fn document(info: &SnapshotInfo) -> Value {
         "label": info.snapshot.label,
         "host": info.snapshot.host,
         "counts": info.snapshot.counts.iter().map(count).collect::<Value>(),
+        "suspect": !info.snapshot.shrunk.is_empty() && !accepted.contains(&info.id),
+        "accepted": accepted.contains(&info.id),
+        "shrunk": alarms::shrunk(info),
         "new": info.snapshot.new.map(|(items, bytes)| json!({ "items": items, "bytes": bytes })),
     })
 }

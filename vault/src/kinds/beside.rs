@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ladder::framed;
-use super::{Kind, Recognised, notes, pictures};
+use super::{Export, Kind, Omissions, Recognised, notes, pictures};
 
 /// The longest of them, in bytes.
 pub const BESIDE_MAX: u64 = 1 << 20;
@@ -18,6 +18,21 @@ pub enum Beside {
     Notes(Vec<notes::Detail>),
     /// How many messages a mailbox beside it has.
     Messages(u32),
+}
+
+impl Beside {
+    /// What exports with such a file never hold.
+    pub fn omissions(&self) -> Omissions {
+        let mut omissions = Omissions::default();
+        match self {
+            Self::Pictures(_) => omissions.join(Omissions::of(Export::TakeOut)),
+            Self::Notes(_) => {
+                omissions.exports.extend([Export::NotesTakeOut, Export::TakeOut]);
+            }
+            Self::Sidecar(_) | Self::Messages(_) => {}
+        }
+        omissions
+    }
 }
 
 /// What `content` tells of other files; none if it does not.

@@ -1,6 +1,7 @@
 //! The formats with records: which module finds them in content, takes one apart, and puts some
 //! of them into a file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::Range;
@@ -254,6 +255,27 @@ impl Format {
         }
     }
 
+    /// What a field says that is the same in every export of a record that did not change: nothing
+    /// but that it is there where its value is written anew, and none where even that is not sure.
+    pub fn lasting(self, field: &Field) -> Option<Cow<'_, str>> {
+        let value = field.value.as_str();
+        match self {
+            Self::Logins => logins::lasts(field).then_some(value.into()),
+            Self::Contacts | Self::AddressBook => contacts::lasting(field),
+            Self::Calendars => {
+                (!["calendar", "id"].contains(&&*field.name)).then_some(value.into())
+            }
+            Self::Bookmarks => (field.name != "added").then_some(value.into()),
+            Self::History => history::lasts(field).then_some(value.into()),
+            Self::Certificates
+            | Self::Messages
+            | Self::Pictures
+            | Self::Notes
+            | Self::Health
+            | Self::Documents => Some(value.into()),
+        }
+    }
+
     /// A file of the format that holds these records of one file and no other, each with its exact
     /// bytes; none where the format cannot hold several.
     pub fn write(self, frame: &[&[u8]], records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
@@ -335,4 +357,42 @@ pub fn parts<'a>(content: &'a [u8], ranges: &[Range<u64>]) -> Option<Vec<&'a [u8
         content.get(start..end)
     };
     ranges.iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exports of one record differ in them, and differences named them all.
+    #[test]
+    fn what_is_written_anew_does_not_last() {
+        let lasting = |format: Format, name: &str, value: &str| {
+            format.lasting(&Field::clear(name, value)).map(Cow::into_owned)
+        };
+        for (format, name, value) in [
+            (Format::Contacts, "groups", "Family"),
+            (Format::AddressBook, "id", "11111111-aaaa"),
+            (Format::Calendars, "calendar", "Home"),
+            (Format::Logins, "timeLastUsed", "1700000000000"),
+            (Format::Logins, "reprompt", "0"),
+            (Format::Logins, "type", "login"),
+            (Format::Bookmarks, "added", "2026-01-01"),
+            (Format::History, "visits", "3"),
+            (Format::History, "latest_visit_was_load_failure", "false"),
+        ] {
+            assert_eq!(lasting(format, name, value), None, "{name}");
+        }
+        for (format, name, value, lasts) in [
+            (Format::Contacts, "photo", "JPEG, 512 bytes", ""),
+            (Format::Contacts, "phone (home)", "(030) 12-34", "0301234"),
+            (Format::Contacts, "note", "a: b", "a: b"),
+            (Format::Calendars, "title", "Choir", "Choir"),
+            (Format::Logins, "password", "0", "0"),
+            (Format::Logins, "type", "card", "card"),
+            (Format::History, "latest_visit_was_load_failure", "true", "true"),
+            (Format::Notes, "text", "anything", "anything"),
+        ] {
+            assert_eq!(lasting(format, name, value).as_deref(), Some(lasts), "{name}");
+        }
+    }
 }

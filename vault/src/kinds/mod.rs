@@ -31,6 +31,7 @@ mod databases;
 mod dates;
 mod der;
 pub mod documents;
+mod ending;
 mod format;
 pub mod health;
 pub mod history;
@@ -45,6 +46,7 @@ mod markup;
 mod media;
 pub mod messages;
 pub mod notes;
+mod omissions;
 mod pgp;
 pub mod pictures;
 mod property;
@@ -65,11 +67,13 @@ pub use beside::{BESIDE_MAX, Beside, beside};
 pub use bundle::bundle;
 use content::{Blocked, Budget, Content, ReadSeek};
 pub use database::is_database;
+pub use ending::is_cut;
 pub use format::{Format, Framed, Whole, parts};
+pub use omissions::{Export, Lack, Omissions};
 pub use record::{Field, Identity, Locator, Quality, Record, Scanned};
 pub use sheet::{
-    CONTENT_MAX, Kept, PartReader, Sheet, Sheets, Taken, has_log, has_records, scan_stream, sheets,
-    streams, take, take_streamed,
+    CONTENT_MAX, Kept, PartReader, Sheet, Sheets, Taken, glance, has_log, has_records, scan_stream,
+    sheets, streams, take, take_streamed,
 };
 
 /// How many leading bytes of an item [`examine`] wants.

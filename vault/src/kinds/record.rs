@@ -8,7 +8,10 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::Kind;
+use super::{Export, Kind, Lack, Omissions};
+
+/// What is said of what should be JSON and is none.
+pub(super) const UNREADABLE: &str = "not readable as JSON";
 
 /// One record of a file.
 pub struct Record {
@@ -116,6 +119,8 @@ pub struct Scanned {
     pub records: u64,
     /// Why some of it, or all, is in no record.
     pub notes: Vec<&'static str>,
+    /// What is not in the content though somebody may look for it there.
+    pub omissions: Omissions,
 }
 
 impl Scanned {
@@ -124,10 +129,29 @@ impl Scanned {
         Self { notes: vec![note], ..Self::default() }
     }
 
+    /// Content that is no JSON, or only the beginning of one.
+    pub(super) fn unread(error: &serde_json::Error) -> Self {
+        let mut scanned = Self::nothing(UNREADABLE);
+        if error.is_eof() {
+            scanned.lack(Lack::End);
+        }
+        scanned
+    }
+
     /// Notes something once.
     pub(super) fn note(&mut self, note: &'static str) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+    }
+
+    /// Says that something is not there.
+    pub(super) fn lack(&mut self, lack: Lack) {
+        self.omissions.lacks.insert(lack);
+    }
+
+    /// Says what export it is.
+    pub(super) fn export(&mut self, export: Export) {
+        self.omissions.exports.insert(export);
     }
 }

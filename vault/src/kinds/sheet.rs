@@ -12,8 +12,8 @@ use super::archive::{self, Container};
 use super::content::{Blocked, Budget, Content, TOO_MUCH};
 use super::databases::Opened;
 use super::{
-    Format, Kind, Locator, PROBE_SIZE, Recognised, Record, Scanned, Whole, certificates, database,
-    health, parts, zip,
+    Format, Kind, Locator, Omissions, PROBE_SIZE, Recognised, Record, Scanned, Whole, certificates,
+    database, health, parts, zip,
 };
 use crate::wire;
 
@@ -61,6 +61,8 @@ pub struct Sheets {
     pub sheets: Vec<Sheet>,
     /// Why some of it, or all, is in no record.
     pub notes: Vec<&'static str>,
+    /// What is not in the file though somebody may look for it there.
+    pub omissions: Omissions,
 }
 
 /// One record, and what it needs beside its own bytes.
@@ -134,7 +136,7 @@ pub fn sheets(found: &Recognised, whole: Whole<'_>, password: Option<&str>) -> S
     let mut sheets = Sheets::default();
     match in_file(found, content) {
         Some(format) => {
-            if let Some(mut sheet) = scan(format, whole, password, &mut sheets.notes) {
+            if let Some(mut sheet) = scan(format, whole, password, &mut sheets) {
                 for record in &mut sheet.records {
                     if let Locator::Derived(how) = &mut record.locator {
                         *how = How::derived(&[], how).encode();
@@ -154,6 +156,24 @@ pub fn sheets(found: &Recognised, whole: Whole<'_>, password: Option<&str>) -> S
         None => {}
     }
     sheets
+}
+
+/// What is not in a file that begins with `head`, as far as its beginning says. `is_whole` when that
+/// is all of it: of the rest, nobody knows whether it has an end.
+pub fn glance(found: &Recognised, head: &[u8], is_whole: bool) -> Omissions {
+    let format = streams(found, head);
+    let mut omissions = match format {
+        // Memory can be read.
+        Some(format) => scan_stream(format, &mut Cursor::new(head), &mut |_| Ok(()))
+            .map(|scanned| scanned.omissions)
+            .unwrap_or_default(),
+        None if has_records(found, head) => sheets(found, Whole::from(head), None).omissions,
+        None => super::beside(found, head).map(|it| it.omissions()).unwrap_or_default(),
+    };
+    if !is_whole {
+        omissions.lacks.clear();
+    }
+    omissions
 }
 
 /// Takes a record out of the whole file that has it; none if it has none there. `kept` is of the
@@ -291,7 +311,7 @@ fn scan(
     format: Format,
     whole: Whole<'_>,
     password: Option<&str>,
-    notes: &mut Vec<&'static str>,
+    sheets: &mut Sheets,
 ) -> Option<Sheet> {
     let mut records = Vec::new();
     let scanned = format.scan_whole(whole, &mut |record| {
@@ -301,9 +321,16 @@ fn scan(
     // Memory can be read.
     let scanned = scanned.ok()?;
     if let (Format::Certificates, Some(password)) = (format, password) {
-        certificates::scan_inside(whole.content, password, &mut |record| records.push(record));
+        let outer = records.len();
+        let lack = certificates::scan_inside(whole.content, password, &mut |it| records.push(it));
+        sheets.omissions.lacks.extend(lack);
+        let (outer, inside) = records.split_at_mut(outer);
+        if let [store] = outer {
+            certificates::know_by(store, inside);
+        }
     }
-    notes.extend(scanned.notes);
+    sheets.notes.extend(scanned.notes);
+    sheets.omissions.join(scanned.omissions);
     let frame = scanned.frame;
     (!records.is_empty()).then_some(Sheet { members: Vec::new(), format, frame, records })
 }
@@ -354,7 +381,7 @@ fn members(
 impl Sheets {
     /// Takes the records of a member: to read one, the member is unpacked again.
     fn take_member(&mut self, format: Format, whole: Whole<'_>, way: &Way) {
-        let Some(mut sheet) = scan(format, whole, None, &mut self.notes) else { return };
+        let Some(mut sheet) = scan(format, whole, None, self) else { return };
         let frame = pairs(&std::mem::take(&mut sheet.frame));
         for record in &mut sheet.records {
             let how = match &record.locator {

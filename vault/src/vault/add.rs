@@ -8,17 +8,20 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
+use super::alarm::{Alarm, Losses};
 use super::assets::{Assets, WholeFile};
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
 use super::mailboxes::{MAILBOX, Mailboxes};
 use super::objects::{Plain, pack_ids};
+use super::part_names::{PartNames, PartsMissing};
 use super::passwords::{AskPassword, Passwords};
 use super::pipeline::{self, Outcome};
 use super::recorder::{Chunked, Recorders};
 use super::source::{Message, Messages, Source};
 use super::stage::{Earlier, Fresh, Known, Stage, prefix};
+use super::surroundings::is_called_as_its_folder;
 use super::{Chunks, Facts, ItemType, State, Vault, Whereabouts};
 use crate::chain::{Count, Record, Root, Sealed, Snapshot, Tables, Trees};
 use crate::chunk::{ChunkType, Content, Cutter, ListBuilder, Reference, Row};
@@ -28,7 +31,9 @@ use crate::format;
 use crate::id::{EntryId, PackId, TableId};
 use crate::index::{self, Table};
 use crate::keys::Compartment;
-use crate::kinds::{self, Beside, Kind, Locator, Recognised, Record as Told, Sheet};
+use crate::kinds::{
+    self, Beside, Export, Kind, Lack, Locator, Omissions, Recognised, Record as Told, Sheet,
+};
 use crate::pack::{self, Class};
 use crate::progress::{Phase, Progress};
 use crate::store::{Area, Strength};
@@ -84,6 +89,10 @@ pub struct AddOptions {
     pub leave_out: Globs,
     /// Who is asked for the passwords of PKCS#12 stores, which are kept beside them.
     pub passwords: AskPassword,
+    /// From what loss on the snapshot is suspect.
+    pub alarm: Alarm,
+    /// Whether losses are as they should be, so that they are told and the snapshot is not suspect.
+    pub expected: bool,
 }
 
 impl Seal {
@@ -112,6 +121,8 @@ pub struct Added {
     pub bytes_stored: u64,
     /// Packs that did not read back as written and were stored again.
     pub packs_discarded: u64,
+    /// What is missing of what the source held before, by more than its limit.
+    pub losses: Option<Losses>,
     /// How firmly all of it lies on the medium.
     pub strength: Strength,
 }
@@ -139,6 +150,51 @@ pub struct Summary {
     pub stores_opened: Vec<ItemPath>,
     /// PKCS#12 stores of which nobody gave the password.
     pub stores_closed: Vec<ItemPath>,
+    /// The sorts of exports that were found which never hold all that their programs have.
+    pub exports: BTreeSet<Export>,
+    /// Files that lack something which is in others of their sort.
+    pub lacking: Vec<(ItemPath, Lack)>,
+    /// Parts of take-outs that are not here, and are in no earlier snapshot of the source.
+    pub parts_missing: Vec<PartsMissing>,
+    /// How many notes each table of a take-out tells of that are not here.
+    pub notes_missing: Vec<(ItemPath, u64)>,
+}
+
+impl Summary {
+    /// Whether something of the export itself is not in the snapshot: what could not be read, what
+    /// was cut off or cannot be opened by anybody else, parts that others say there are.
+    pub fn is_incomplete(&self) -> bool {
+        let is_missing = |(_, lack): &(ItemPath, Lack)| *lack != Lack::Key;
+        !self.left_out.is_empty()
+            || !self.parts_missing.is_empty()
+            || self.lacking.iter().any(is_missing)
+    }
+
+    /// Takes in what a file does not hold.
+    pub(super) fn omit(&mut self, path: &ItemPath, omissions: Omissions) {
+        self.exports.extend(omissions.exports);
+        self.lacking.extend(omissions.lacks.into_iter().map(|lack| (path.clone(), lack)));
+    }
+}
+
+impl Summary {
+    /// As a snapshot records it.
+    fn counts(&self) -> Vec<Count> {
+        let kinds = self.kinds.keys().chain(self.records.keys());
+        let kinds: BTreeSet<_> =
+            kinds.map(|&(compartment, kind)| (compartment, kind.as_str(), kind)).collect();
+        let count = |(compartment, name, kind): (Compartment, &str, Kind)| {
+            let files = self.kinds.get(&(compartment, kind)).copied().unwrap_or_default();
+            Count {
+                compartment,
+                kind: name.to_owned(),
+                items: files.items,
+                bytes: files.bytes,
+                records: self.records.get(&(compartment, kind)).copied().unwrap_or_default(),
+            }
+        };
+        kinds.into_iter().map(count).collect()
+    }
 }
 
 /// The files of one kind.
@@ -182,11 +238,12 @@ pub fn add(
     let mut discarded = 0;
     for _ in 0..ATTEMPTS {
         let walk = walk_for(paths, options)?;
-        let (staged, outcome, mut shelf) =
+        let (mut staged, outcome, mut shelf) =
             store_content(vault, options, progress, None, |source| source.run(walk))?;
         discarded += outcome.discarded;
         // What was discarded is stored again from the source; the rest is found as stored.
         if outcome.discarded == 0 {
+            paths.iter().for_each(|path| staged.part_names.saw_path(path));
             return commit(vault, options, staged, outcome, &mut shelf, discarded);
         }
         vault.store.barrier()?;
@@ -292,6 +349,7 @@ struct Staged {
     reused: BTreeSet<crate::id::PackTag>,
     earlier_packs: BTreeMap<crate::id::PackTag, PackId>,
     summary: Summary,
+    part_names: PartNames,
     bytes_new: u64,
 }
 
@@ -449,6 +507,7 @@ struct Adder<'a> {
     recorders: Recorders<'a>,
     assets: Assets,
     mailboxes: Mailboxes,
+    part_names: PartNames,
     folders: Vec<Folder>,
     summary: Summary,
     file: Option<FileSoFar>,
@@ -474,6 +533,8 @@ struct FileSoFar {
     /// What it is as a part of an asset, or tells of others.
     whole: Option<Box<Told>>,
     beside: Option<Beside>,
+    /// What is not in it.
+    omissions: Omissions,
     /// It is a store of keys, with a password that opens it where somebody gave one.
     is_store: bool,
     password: Option<Zeroizing<String>>,
@@ -522,6 +583,7 @@ impl<'a> Adder<'a> {
             recorders: Recorders::new(vault),
             assets: Assets::default(),
             mailboxes: Mailboxes::default(),
+            part_names: PartNames::default(),
             folders: Vec::new(),
             summary: Summary::default(),
             file: None,
@@ -559,6 +621,12 @@ impl<'a> Adder<'a> {
                 }
                 Ok(())
             }
+            Message::Omissions(omissions) => {
+                if let Some(file) = &mut self.file {
+                    file.omissions.join(omissions);
+                }
+                Ok(())
+            }
             Message::Beside(beside) => {
                 if let Some(file) = &mut self.file {
                     file.beside = Some(beside);
@@ -585,6 +653,7 @@ impl<'a> Adder<'a> {
     }
 
     fn take_folder(&mut self, entry: Entry, kind: Option<Kind>) -> Result<()> {
+        self.part_names.saw_folder(entry.path.name());
         if let Some(held) = &mut self.held {
             held.insert(entry.path.clone(), HeldItem::Folder(Box::new(entry)));
             return Ok(());
@@ -672,6 +741,7 @@ impl<'a> Adder<'a> {
         looked_through: bool,
     ) -> Result<()> {
         self.leave_folders(&entry.path)?;
+        self.part_names.saw_file(entry.path.name());
         if self.held.as_ref().is_some_and(|held| held.ready(&entry.path).is_some()) {
             // It takes the place of one that came before.
             self.forget_records(&entry.path);
@@ -689,6 +759,7 @@ impl<'a> Adder<'a> {
             notes: Vec::new(),
             whole: None,
             beside: None,
+            omissions: Omissions::default(),
             is_store: false,
             password: None,
         });
@@ -744,11 +815,15 @@ impl<'a> Adder<'a> {
         {
             self.mailboxes.found(&file.entry.path, count);
         }
+        let is_told = file.whole.is_some();
         if let Some(Beside::Messages(count)) = file.beside {
             self.mailboxes.told(&file.entry.path, count.into());
         } else if !self.is_part_of_bundle() {
             let part = (&content, file.length);
             self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
+        }
+        if kind == Kind::Note && is_called_as_its_folder(&file.entry.path) && !is_told {
+            self.assets.take_empty_note(file.entry.path.clone());
         }
         let password = file.password.map(|text| self.store_beside(compartment, text.as_bytes()));
         let facts = Facts {
@@ -763,6 +838,7 @@ impl<'a> Adder<'a> {
             (None, true) => summary.stores_closed.push(path.clone()),
             (None, false) => {}
         }
+        summary.omit(path, file.omissions);
         summary.untold.extend(file.notes.into_iter().map(|note| (path.clone(), note)));
         for (kind, count) in file.records {
             *summary.records.entry((compartment, kind)).or_default() += count;
@@ -1010,6 +1086,7 @@ impl<'a> Adder<'a> {
 
     fn finish(mut self, earlier_packs: PackTags) -> Result<Staged> {
         self.release()?;
+        self.summary.notes_missing = self.assets.notes_missing();
         self.end_assets(None)?;
         let wrong = std::mem::take(&mut self.mailboxes).wrong();
         self.summary.untold.extend(wrong.map(|path| (path, OTHER_COUNT)));
@@ -1033,6 +1110,7 @@ impl<'a> Adder<'a> {
             reused: std::mem::take(&mut self.stage.reused),
             earlier_packs,
             summary: self.summary,
+            part_names: self.part_names,
             bytes_new,
         })
     }
@@ -1099,27 +1177,30 @@ fn commit(
         Sealed { trees: trees(items), records, packs: packs.clone() }
     });
     vault.refresh()?;
-    let summary = staged.summary;
+    let mut summary = staged.summary;
+    let mut part_names = staged.part_names;
+    // The export is stored whether or not an earlier one can be read.
+    part_names.learn(vault, &options.source).unwrap_or_default();
+    summary.parts_missing = part_names.missing();
     let items_new = summary.kinds.values().map(|kind| kind.items_new).sum();
-    let counts = summary.kinds.iter().map(|(&(compartment, kind), summary)| Count {
-        compartment,
-        kind: kind.as_str().to_owned(),
-        items: summary.items,
-        bytes: summary.bytes,
-    });
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         host: options.host.clone(),
         tool: options.tool.clone(),
         label: options.label.clone(),
-        counts: counts.collect(),
+        counts: summary.counts(),
         new: Some((items_new, staged.bytes_new)),
         parent: vault.heads.roll().get(&options.source).map(|row| row.id),
         sealed,
+        shrunk: Vec::new(),
         source: options.source.clone(),
         tables: tables_in_effect(vault, &shelf.trusted)?,
         general,
         records,
     };
+    let losses = options.alarm.losses(vault, &snapshot);
+    if let Some(losses) = losses.as_ref().filter(|_| !options.expected) {
+        snapshot.shrunk = losses.shrunk();
+    }
     let id = vault.append(Record::Snapshot(Box::new(snapshot)), options.time)?;
     let number = super::chain_names(vault.store.as_ref())?
         .iter()
@@ -1132,6 +1213,7 @@ fn commit(
         bytes_new: staged.bytes_new,
         bytes_stored: outcome.bytes_stored + bytes_tables,
         packs_discarded,
+        losses,
         strength,
     })
 }

@@ -4,7 +4,7 @@
 //! What is told of one file stands in others beside it, so a folder's pictures are held until its
 //! end, some 500 bytes each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
@@ -44,6 +44,8 @@ struct Sidecar {
 pub(super) struct Assets {
     folders: BTreeMap<Vec<u8>, Folder>,
     notes: Vec<WholeFile>,
+    /// Notes in which nothing stands.
+    empty: Vec<ItemPath>,
     tables: Vec<(ItemPath, Vec<notes::Detail>)>,
 }
 
@@ -75,9 +77,34 @@ impl Assets {
         self.notes.push(note);
     }
 
+    /// Takes a note that lies in a folder of its own name, and in which nothing stands.
+    pub(super) fn take_empty_note(&mut self, path: ItemPath) {
+        self.empty.push(path);
+    }
+
     /// Takes what a table says of the notes in folders beside it.
     pub(super) fn take_note_details(&mut self, path: ItemPath, details: Vec<notes::Detail>) {
         self.tables.push((path, details));
+    }
+
+    /// How many notes each table tells of that are not below it. Notes that are locked are not
+    /// exported; a title with a character that no name has says nothing.
+    pub(super) fn notes_missing(&self) -> Vec<(ItemPath, u64)> {
+        let paths = self.notes.iter().map(|note| &note.path).chain(&self.empty);
+        let folders = paths.filter_map(ItemPath::parent);
+        let called: Vec<(ItemPath, Vec<u8>)> =
+            folders.map(|folder| (folder.clone(), collision_key(folder.name()))).collect();
+        let missing = self.tables.iter().map(|(table, details)| {
+            let below = called.iter().filter(|(folder, _)| is_above(table, folder));
+            let names: BTreeSet<&[u8]> = below.map(|(_, name)| name.as_slice()).collect();
+            let titles = details.iter().map(|detail| detail.title.as_str());
+            let titles = titles.filter(|title| !title.is_empty() && !title.contains(['/', ':']));
+            let keys: BTreeSet<Vec<u8>> =
+                titles.map(|title| collision_key(title.as_bytes())).collect();
+            let missing = keys.iter().filter(|key| !names.contains(key.as_slice()));
+            (table.clone(), missing.count() as u64)
+        });
+        missing.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Lets go of a file that another one takes the place of.
@@ -86,6 +113,7 @@ impl Assets {
         folder.pictures.retain(|picture| picture.path != *path);
         folder.sidecars.retain(|sidecar| sidecar.path != *path);
         self.notes.retain(|note| note.path != *path);
+        self.empty.retain(|note| note != path);
     }
 
     /// Gives what is in the folders that `path` is not in; in all of them if there is none.
@@ -107,11 +135,7 @@ impl Assets {
     /// A note with what the table above it says.
     fn told_note(&self, mut note: WholeFile) -> WholeFile {
         let Some(folder) = note.path.parent() else { return note };
-        let is_above = |table: &ItemPath| match table.parent() {
-            Some(above) => note.path.is_below(&above),
-            None => true,
-        };
-        let tables = self.tables.iter().filter(|(table, _)| is_above(table));
+        let tables = self.tables.iter().filter(|(table, _)| is_above(table, &note.path));
         let called = |detail: &&notes::Detail| detail.title.as_bytes() == folder.name();
         let mut told = tables.flat_map(|(_, details)| details).filter(called);
         // Two notes of one title are not told apart.
@@ -127,6 +151,11 @@ impl Assets {
         let folder = path.parent().map(ItemPath::into_key).unwrap_or_default();
         self.folders.entry(folder).or_default()
     }
+}
+
+/// Whether a table tells of what is at `path`.
+fn is_above(table: &ItemPath, path: &ItemPath) -> bool {
+    table.parent().is_none_or(|above| path.is_below(&above))
 }
 
 impl Folder {

@@ -5,11 +5,13 @@
 //! 600 bytes a record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use super::record::{NAME_SIZE, RecordFacts, RecordName, RecordPlace};
 use super::{Chunks, SnapshotInfo, StoredRecord, Vault};
 use crate::chunk::Reference;
 use crate::error::{Error, Result};
+use crate::id::EntryId;
 use crate::keys::Compartment;
 use crate::kinds::{Kind, Quality};
 use crate::tree::{Change, Diff, Lookup, Nodes, Range};
@@ -234,7 +236,7 @@ impl<T> ByName<T> {
 }
 
 /// Takes out of both sides what is on both. What is left of each keeps its order.
-fn cancel<T, K: Eq + std::hash::Hash>(named: &mut Named<T>, key: impl Fn(&T) -> K) {
+fn cancel<T, K: Eq + Hash>(named: &mut Named<T>, key: impl Fn(&T) -> K) {
     let mut counts: HashMap<K, usize> = HashMap::new();
     named.after.iter().for_each(|entry| *counts.entry(key(&entry.value)).or_default() += 1);
     let take = |entry: &Entry<T>, counts: &mut HashMap<K, usize>| {
@@ -405,7 +407,9 @@ impl Compared {
                 removed.push(before);
                 continue;
             };
-            if before.place.as_ref().map(file) != after.place.as_ref().map(file) {
+            if before.place.as_ref().map(file) != after.place.as_ref().map(file)
+                || folder(&before.facts) != folder(&after.facts)
+            {
                 let quality = Some(Quality::Whole);
                 self.changes.push(RecordChange::pair(Fate::Moved, before, after, quality));
             }
@@ -414,20 +418,29 @@ impl Compared {
         self.added = waiting.into_values().flatten().collect();
     }
 
-    /// What has the same kind, title, place and user as one other and no more is that.
+    /// What has the same kind, title, place and user as one other and no more is that: first within
+    /// a file, then wherever it is. Of people the title is enough, for they get other addresses.
     fn match_fields(&mut self) {
-        let mut keys: HashMap<FieldsKey, (usize, usize)> = HashMap::new();
+        self.match_by(|record| Some((fields_key(&record.facts), record.place.as_ref().map(file))));
+        self.match_by(|record| Some(fields_key(&record.facts)));
+        let is_person = |record: &StoredRecord| record.facts.kind == Kind::Contact.as_str();
+        self.match_by(|record| is_person(record).then(|| record.facts.title.to_lowercase()));
+    }
+
+    /// What has the same key as one other and no more is that; what has none is nothing else.
+    fn match_by<K: Eq + Hash>(&mut self, key: impl Fn(&StoredRecord) -> Option<K>) {
+        let mut keys: HashMap<Option<K>, (usize, usize)> = HashMap::new();
         for record in &self.removed {
-            keys.entry(fields_key(&record.facts)).or_default().0 += 1;
+            keys.entry(key(record)).or_default().0 += 1;
         }
         for record in &self.added {
-            keys.entry(fields_key(&record.facts)).or_default().1 += 1;
+            keys.entry(key(record)).or_default().1 += 1;
         }
-        keys.retain(|_, counts| *counts == (1, 1));
-        let mut after: HashMap<FieldsKey, StoredRecord> = HashMap::new();
+        keys.retain(|key, counts| key.is_some() && *counts == (1, 1));
+        let mut after: HashMap<Option<K>, StoredRecord> = HashMap::new();
         let mut added = Vec::new();
         for record in std::mem::take(&mut self.added) {
-            let key = fields_key(&record.facts);
+            let key = key(&record);
             match keys.contains_key(&key) {
                 true => drop(after.insert(key, record)),
                 false => added.push(record),
@@ -435,7 +448,7 @@ impl Compared {
         }
         let mut removed = Vec::new();
         for before in std::mem::take(&mut self.removed) {
-            let Some(after) = after.remove(&fields_key(&before.facts)) else {
+            let Some(after) = after.remove(&key(&before)) else {
                 removed.push(before);
                 continue;
             };
@@ -595,6 +608,11 @@ fn file(place: &RecordPlace) -> (Vec<u8>, Vec<String>, String) {
     (place.file.key().to_vec(), place.members.clone(), place.format.clone())
 }
 
+/// The folder that a bookmark is in, in its file.
+fn folder(facts: &RecordFacts) -> Option<&str> {
+    (facts.kind == Kind::Bookmark.as_str()).then_some(facts.user.as_str())
+}
+
 /// What became of a record in several files alike is told once, of the first of them. What moved
 /// took a way of its own each time.
 fn once(changes: Vec<RecordChange>) -> Vec<RecordChange> {
@@ -643,6 +661,13 @@ pub fn missing_records(
         changes
     };
     let mut missing: Vec<RecordChanges> = from.iter().map(compare).collect();
+    let mut later =
+        Later { vault, all: vault.snapshots().unwrap_or_default(), gone: HashMap::new() };
+    for (info, one) in from.iter().zip(&mut missing) {
+        if let Some(newest) = own(info) {
+            later.drop_what_lives_on(info, newest, one);
+        }
+    }
     let removed = |change: &&RecordChange| change.fate == Fate::Removed;
     let records = missing.iter().flat_map(|one| &one.changes).filter(removed);
     let mut wanted = Wanted::default();
@@ -665,6 +690,79 @@ pub fn missing_records(
         first.lost.append(&mut lost);
     }
     missing
+}
+
+/// A record with its key, where it was seen.
+type Key = (Compartment, RecordName);
+
+/// What became of records later: one that was changed, and then lost its id, is in the newest
+/// snapshot under another name and says something else.
+struct Later<'v> {
+    vault: &'v Vault,
+    all: Vec<SnapshotInfo>,
+    /// What a snapshot has that the newest of its source has no more.
+    gone: HashMap<EntryId, HashSet<Key>>,
+}
+
+impl Later<'_> {
+    /// Takes out of what is removed what a snapshot between the two has in a state that is in the
+    /// newest. The last of them that has it decides.
+    fn drop_what_lives_on(
+        &mut self,
+        before: &SnapshotInfo,
+        newest: &SnapshotInfo,
+        found: &mut RecordChanges,
+    ) {
+        let mut wanted: BTreeSet<Key> = found.changes.iter().filter_map(removed_key).collect();
+        let same = self.all.iter().filter(|info| info.snapshot.source == before.snapshot.source);
+        let behind = same.skip_while(|info| info.id != before.id).skip(1);
+        let between: Vec<SnapshotInfo> =
+            behind.take_while(|info| info.id != newest.id).cloned().collect();
+        let mut alive = HashSet::new();
+        for info in between.iter().rev() {
+            let there = present(self.vault, info, &wanted, &mut found.lost);
+            if there.is_empty() {
+                continue;
+            }
+            let vault = self.vault;
+            let gone = self.gone.entry(info.id).or_insert_with(|| {
+                let changes = compare_records(vault, info, Some(newest)).changes;
+                changes.iter().filter_map(removed_key).collect()
+            });
+            wanted.retain(|key| !there.contains(key));
+            alive.extend(there.into_iter().filter(|key| !gone.contains(key)));
+        }
+        found.changes.retain(|change| removed_key(change).is_none_or(|key| !alive.contains(&key)));
+    }
+}
+
+/// The record that a change removes, if it is such a change.
+fn removed_key(change: &RecordChange) -> Option<Key> {
+    let record = change.before.as_ref().filter(|_| change.fate == Fate::Removed)?;
+    Some((record.compartment, record.name))
+}
+
+/// Which of these records a snapshot has.
+fn present(
+    vault: &Vault,
+    info: &SnapshotInfo,
+    wanted: &BTreeSet<Key>,
+    lost: &mut Vec<Error>,
+) -> Vec<Key> {
+    let mut chunks = Chunks::new(vault);
+    chunks.enter(&info.snapshot);
+    let mut there = Vec::new();
+    for compartment in [Compartment::General, Compartment::Sealed] {
+        let Some(trees) = info.snapshot.records_in(compartment) else { continue };
+        let mut facts = Lookup::new(&trees.facts.reference);
+        // Names ascend, as a lookup wants them.
+        for key in wanted.iter().filter(|(of, _)| *of == compartment) {
+            if facts.get(&mut chunks, &key.1.key(0), lost).is_some() {
+                there.push(*key);
+            }
+        }
+    }
+    there
 }
 
 /// Names and digests that are looked for, and whether they were seen.
@@ -755,11 +853,13 @@ mod tests {
         title: &'static str,
         file: &'static str,
         kind: &'static str,
+        user: &'static str,
         rung: Quality,
     }
 
     fn made(name: u64, says: u8, title: &'static str) -> Made {
-        Made { name, says, title, file: "all", kind: "passwords", rung: Quality::Fields }
+        let (file, kind, user) = ("all", "passwords", "anna");
+        Made { name, says, title, file, kind, user, rung: Quality::Fields }
     }
 
     impl Made {
@@ -775,7 +875,7 @@ mod tests {
                 kind: self.kind.to_owned(),
                 title: self.title.to_owned(),
                 place: "example.com".to_owned(),
-                user: "anna".to_owned(),
+                user: self.user.to_owned(),
                 date: None,
                 rung: self.rung as u8,
                 digest: [self.says; 16],
@@ -893,6 +993,34 @@ mod tests {
         let told =
             general(&[made(1, 1, "a"), made(2, 2, "a")], &[made(3, 2, "a"), made(4, 4, "a")]);
         assert_eq!(told, [(Fate::Changed, "a".to_owned(), Some(Quality::Fields), false)]);
+    }
+
+    #[test]
+    fn what_is_alone_of_its_name_in_a_file_is_that() {
+        let other = |made: Made| Made { file: "b", ..made };
+        let before = [made(1, 1, "store"), other(made(2, 2, "store"))];
+        let told = general(&before, &[made(3, 3, "store"), other(made(4, 4, "store"))]);
+        let changed = (Fate::Changed, "store".to_owned(), Some(Quality::Fields), false);
+        assert_eq!(told, [changed.clone(), changed]);
+    }
+
+    /// Somebody who lost her id and got another address.
+    #[test]
+    fn a_person_is_known_by_her_name() {
+        let at = |user, made: Made| Made { kind: "contact", user, ..made };
+        let told = general(&[at("+49", made(1, 1, "Anna"))], &[at("a@b.c", made(2, 2, "anna"))]);
+        assert_eq!(told, [(Fate::Changed, "anna".to_owned(), Some(Quality::Fields), false)]);
+        let login = |user, made: Made| Made { user, ..made };
+        let told = general(&[login("a", made(1, 1, "Mail"))], &[login("b", made(2, 2, "Mail"))]);
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_bookmark_in_another_folder_moved() {
+        let in_folder = |user, name| Made { kind: "bookmark", user, ..made(name, 1, "Trains") };
+        let told = general(&[in_folder("Travel", 1)], &[in_folder("Travel / 2026", 2)]);
+        assert_eq!(told, [(Fate::Moved, "Trains".to_owned(), Some(Quality::Whole), false)]);
+        assert!(general(&[in_folder("Travel", 1)], &[in_folder("Travel", 2)]).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! [`extract()`] and the slots. This module joins the stages, and it alone has threads.
 
 mod add;
+mod alarm;
 mod assets;
 mod chunks;
 mod compare_items;
@@ -16,6 +17,7 @@ mod likeness;
 mod list;
 mod mailboxes;
 mod objects;
+mod part_names;
 mod passwords;
 mod pipeline;
 mod plan;
@@ -49,6 +51,7 @@ use crate::store::{self, Area, Name, Store, Upload};
 use crate::wire::Malformed;
 
 pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
+pub use alarm::{Alarm, Limit, Loss, Losses};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use compare_items::{ItemChange, ItemChanges, compare_items};
@@ -62,6 +65,7 @@ pub use likeness::{Likeness, likenesses};
 pub use list::{Item, Items, find, list};
 pub(crate) use objects::{hash_object, pack_name, table_name};
 pub use objects::{open_entry, read_verified};
+pub use part_names::PartsMissing;
 pub use passwords::{AskPassword, kept_password};
 pub use plan::plan;
 pub use record::{Part, RecordBytes, RecordFacts, RecordName, RecordPlace};

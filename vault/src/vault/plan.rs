@@ -1,14 +1,16 @@
 //! `plan`: what an `add` would store, told from the beginnings of the files.
 
-use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 
 use super::AddOptions;
 use super::add::{LeftOut, SPECIAL, Seal, Summary, walk_for};
+use super::part_names::PartNames;
 use super::surroundings::in_its_place;
 use crate::error::{Error, Result};
 use crate::files::{Entry, FileType, ItemPath, Walk};
-use crate::kinds::{self, Kind};
+use crate::kinds::{self, Format, Kind, Lack, Omissions, Recognised};
 use crate::progress::{Phase, Progress};
 
 /// Goes through the source and says what [`add()`](super::add()) would make of it. No vault is
@@ -19,7 +21,12 @@ use crate::progress::{Phase, Progress};
 pub fn plan(paths: &[PathBuf], options: &AddOptions, progress: &dyn Progress) -> Result<Summary> {
     progress.phase(Phase::Scanning, None);
     let mut walk = walk_for(paths, options)?;
-    let mut planner = Planner { options, planned: Summary::default(), bundle: None };
+    let mut planner = Planner {
+        options,
+        planned: Summary::default(),
+        part_names: PartNames::default(),
+        bundle: None,
+    };
     while let Some(found) = walk.next() {
         match found {
             Ok(entry) => planner.take(&mut walk, entry),
@@ -28,12 +35,15 @@ pub fn plan(paths: &[PathBuf], options: &AddOptions, progress: &dyn Progress) ->
         progress.item();
     }
     planner.end_bundle();
+    paths.iter().for_each(|path| planner.part_names.saw_path(path));
+    planner.planned.parts_missing = planner.part_names.missing();
     Ok(planner.planned)
 }
 
 struct Planner<'a> {
     options: &'a AddOptions,
     planned: Summary,
+    part_names: PartNames,
     /// The bundle the walk is in, and the bytes of its parts.
     bundle: Option<(ItemPath, Kind, u64)>,
 }
@@ -47,6 +57,7 @@ impl Planner<'_> {
             (_, Some(reason)) => self.leave_out(Some(entry.path), reason.to_owned()),
             (FileType::Folder, None) => {
                 self.planned.folders += 1;
+                self.part_names.saw_folder(entry.path.name());
                 let kind = walk.enter_folder(&mut entry).and_then(kinds::bundle);
                 if let (Some(kind), None) = (kind, &self.bundle) {
                     self.bundle = Some((entry.path, kind, 0));
@@ -82,6 +93,10 @@ impl Planner<'_> {
         if let (Seal::ByContent, Some(word)) = (self.options.seal, recognised.doubt) {
             self.planned.doubted.push((entry.path.clone(), word));
         }
+        self.part_names.saw_file(entry.path.name());
+        let omissions = omissions(&recognised, &head, length, &mut file)
+            .map_err(|error| Error::io("reading", error))?;
+        self.planned.omit(&entry.path, omissions);
         let compartment = self.options.seal.compartment(recognised.sealed);
         self.planned.bytes_read += entry.length;
         match &mut self.bundle {
@@ -110,4 +125,22 @@ impl Planner<'_> {
     fn leave_out(&mut self, path: Option<ItemPath>, reason: String) {
         self.planned.left_out.push(LeftOut { path, reason });
     }
+}
+
+/// What a file does not hold, as far as its beginning and its end say.
+fn omissions(
+    recognised: &Recognised,
+    head: &[u8],
+    length: u64,
+    file: &mut (impl Read + Seek),
+) -> io::Result<Omissions> {
+    let is_picture = Format::of(recognised.kind) == Some(Format::Pictures);
+    let mut omissions = match is_picture {
+        true => Format::Pictures.scan(file, &mut |_| Ok(()))?.omissions,
+        false => kinds::glance(recognised, head, head.len() as u64 >= length),
+    };
+    if kinds::is_cut(head, file)? {
+        omissions.join(Omissions { lacks: BTreeSet::from([Lack::End]), ..Omissions::default() });
+    }
+    Ok(omissions)
 }

@@ -113,7 +113,7 @@ impl Vault {
         }
     }
 
-    fn by_id(&self, id: EntryId) -> Result<SnapshotInfo> {
+    pub(super) fn by_id(&self, id: EntryId) -> Result<SnapshotInfo> {
         let names = chain_names(self.store.as_ref())?;
         // An entry that somebody put under another number too is refused there.
         let mut failure = None;
@@ -135,7 +135,7 @@ impl Vault {
             crate::chain::Record::Snapshot(snapshot) => {
                 Ok(SnapshotInfo { id, number, time, snapshot: *snapshot })
             }
-            crate::chain::Record::Slots { .. } => {
+            crate::chain::Record::Slots { .. } | crate::chain::Record::Accepted(_) => {
                 Err(Error::new(ErrorKind::NotFound, "not a snapshot:").on(id.to_string()))
             }
         }

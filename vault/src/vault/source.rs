@@ -20,7 +20,9 @@ use crate::files::live::{self, Held};
 use crate::files::{Entry, FileType, ItemPath, Member, TarReader, Unread, Walk};
 use crate::format;
 use crate::keys::Compartment;
-use crate::kinds::{self, Beside, Format, Kind, Locator, Recognised, Record, Sheet, Sheets, Whole};
+use crate::kinds::{
+    self, Beside, Format, Kind, Lack, Locator, Omissions, Recognised, Record, Sheet, Sheets, Whole,
+};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 1 << 20;
@@ -45,6 +47,8 @@ pub(super) enum Message {
     File(Entry, Recognised, Compartment, bool),
     /// Records of the file whose chunks are still to come, and why some of it is in none.
     Sheets(Vec<Sheet>, Vec<&'static str>),
+    /// What is not in the file, though somebody may look for it there.
+    Omissions(Omissions),
     /// Records of the file whose chunks came before.
     Passed(Sheet),
     /// The record that all of the file is, of which other files tell.
@@ -197,7 +201,7 @@ impl<'a> Source<'a> {
     /// Reads one file; none when nobody listens any more.
     fn read(&self, entry: Entry, file: &mut impl Origin) -> Option<()> {
         let mut window = Window { buffer: self.buffer(), length: 0, at_end: false };
-        let (recognised, compartment, found) = match self.look(&mut window, file, &entry) {
+        let (recognised, compartment, found, is_cut) = match self.look(&mut window, file, &entry) {
             Ok(looked) => looked,
             Err(error) => {
                 return self.send(Message::Closed(entry, Error::io("reading", error)));
@@ -205,6 +209,9 @@ impl<'a> Source<'a> {
         };
         let is_looked_through = !matches!(found, Looked::Nothing);
         self.send(Message::File(entry, recognised, compartment, is_looked_through))?;
+        if is_cut {
+            self.omit(Omissions { lacks: [Lack::End].into(), ..Omissions::default() })?;
+        }
         let sealed = compartment == Compartment::Sealed;
         let cutter = if sealed { &self.sealed } else { &self.general };
         let sent = Cell::new(0);
@@ -218,19 +225,22 @@ impl<'a> Source<'a> {
         };
         let passed = match found {
             Looked::Nothing => passage.finish(),
-            Looked::Whole(Sheets { sheets, notes }, password) => {
+            Looked::Whole(Sheets { sheets, notes, omissions }, password) => {
                 self.send(Message::Sheets(sheets, notes))?;
+                self.omit(omissions)?;
                 if let Some(password) = password {
                     self.send(Message::Password(password))?;
                 }
                 passage.finish()
             }
             Looked::Streams(format) => self.scan(format, &mut passage),
-            Looked::Record(record) => {
+            Looked::Record(record, omissions) => {
                 self.send(Message::Whole(record))?;
+                self.omit(omissions)?;
                 passage.finish()
             }
             Looked::Beside(beside) => {
+                self.omit(beside.omissions())?;
                 self.send(Message::Beside(beside))?;
                 passage.finish()
             }
@@ -238,14 +248,18 @@ impl<'a> Source<'a> {
         self.send(Message::End(passed.map_err(|error| Error::io("reading", error))))
     }
 
-    /// What a file is, and what it holds one by one as far as that has to be known before its
-    /// chunks.
+    fn omit(&self, omissions: Omissions) -> Option<()> {
+        if omissions.is_empty() { Some(()) } else { self.send(Message::Omissions(omissions)) }
+    }
+
+    /// What a file is, what it holds one by one as far as that has to be known before its chunks,
+    /// and whether its end is seen to be missing.
     fn look(
         &self,
         window: &mut Window,
         file: &mut impl Origin,
         entry: &Entry,
-    ) -> io::Result<(Recognised, Compartment, Looked)> {
+    ) -> io::Result<(Recognised, Compartment, Looked, bool)> {
         window.fill(file, kinds::PROBE_SIZE)?;
         let length = entry.length.max(window.length as u64);
         let recognised = file.recognise(window, length)?;
@@ -269,7 +283,8 @@ impl<'a> Source<'a> {
             }
             None => Looked::Nothing,
         };
-        Ok((recognised, compartment, looked))
+        let is_cut = file.is_cut(window)?;
+        Ok((recognised, compartment, looked, is_cut))
     }
 
     /// The records of a file, all of which is read into the window.
@@ -318,7 +333,8 @@ impl<'a> Source<'a> {
         })?;
         passage.finish()?;
         self.pass(format, &mut found, sent.get())?;
-        self.send(Message::Sheets(Vec::new(), scanned.notes)).ok_or_else(unheard)
+        self.send(Message::Sheets(Vec::new(), scanned.notes)).ok_or_else(unheard)?;
+        self.omit(scanned.omissions).ok_or_else(unheard)
     }
 
     /// Hands on the first of these records, those of which all bytes were `sent`; they come in the
@@ -350,8 +366,8 @@ enum Looked {
     Whole(Sheets, Option<Zeroizing<String>>),
     /// Its records show while it is read.
     Streams(Format),
-    /// It is a record, of which other files tell.
-    Record(Box<Record>),
+    /// It is a record, of which other files tell; and what is not in it.
+    Record(Box<Record>, Omissions),
     /// It tells of other files.
     Beside(Beside),
 }
@@ -371,18 +387,25 @@ trait Origin: Read {
     /// The record that the file is as a picture.
     fn picture(&mut self, window: &mut Window) -> io::Result<Looked>;
 
+    /// Whether the file stops before its end, as far as its last bytes say.
+    fn is_cut(&mut self, window: &Window) -> io::Result<bool>;
+
     /// The write-ahead log that lies beside the file, if one does.
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
 }
 
 /// The one record of content that is one.
 fn scan_whole(format: Format, content: &mut (impl Read + Seek)) -> io::Result<Looked> {
-    let mut found = Looked::Nothing;
-    format.scan(content, &mut |record| {
-        found = Looked::Record(Box::new(record));
+    let mut found = None;
+    let scanned = format.scan(content, &mut |record| {
+        found = Some(Box::new(record));
         Ok(())
     })?;
-    Ok(found)
+    let (notes, omissions) = (scanned.notes, scanned.omissions);
+    Ok(match found {
+        Some(record) => Looked::Record(record, omissions),
+        None => Looked::Whole(Sheets { sheets: Vec::new(), notes, omissions }, None),
+    })
 }
 
 /// A file on the medium.
@@ -422,6 +445,12 @@ impl Origin for OnDisk<'_> {
         let looked = scan_whole(Format::Pictures, &mut self.file)?;
         self.file.seek(SeekFrom::Start(window.length as u64))?;
         Ok(looked)
+    }
+
+    fn is_cut(&mut self, window: &Window) -> io::Result<bool> {
+        let is_cut = kinds::is_cut(window.bytes(), &mut self.file)?;
+        self.file.seek(SeekFrom::Start(window.length as u64))?;
+        Ok(is_cut)
     }
 
     fn log(&mut self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
@@ -509,6 +538,12 @@ impl<R: Read> Origin for Stream<'_, R> {
             true => scan_whole(Format::Pictures, &mut Cursor::new(window.bytes())),
             false => Ok(Looked::whole_note(TOO_LONG)),
         }
+    }
+
+    /// What is longer has not come yet.
+    fn is_cut(&mut self, window: &Window) -> io::Result<bool> {
+        let bytes = window.bytes();
+        if window.at_end { kinds::is_cut(bytes, &mut Cursor::new(bytes)) } else { Ok(false) }
     }
 
     /// It may not even have come yet.

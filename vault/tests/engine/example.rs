@@ -261,10 +261,10 @@ fn page() -> String {
 }
 
 /// The handle of `Notes/hello.txt` in the example.
-const HANDLE: &str = "i1bsr2hkx";
+const HANDLE: &str = "i654nkx89";
 
 /// The handle of the login in `Passwords.csv`.
-const RECORD: &str = "rx567pv6j";
+const RECORD: &str = "rq2wgbvnp";
 
 #[test]
 fn the_page_says_what_the_bytes_are() {

@@ -17,8 +17,8 @@ use vault::payload::{
 use vault::progress::Silent;
 use vault::store::{Area, MemoryStore, Name, Store, read_whole};
 use vault::vault::{
-    AddOptions, Added, AskPassword, ExtractOptions, Extracted, InitOptions, ItemType, NewSlot,
-    OpenOptions, Randomness, Seal, SlotLetter, SnapshotInfo, Spec, Unlock, Vault, list,
+    AddOptions, Added, Alarm, AskPassword, ExtractOptions, Extracted, InitOptions, ItemType,
+    NewSlot, OpenOptions, Randomness, Seal, SlotLetter, SnapshotInfo, Spec, Unlock, Vault, list,
 };
 
 /// Random bytes that are the same in every run of a seed.
@@ -145,6 +145,8 @@ pub(crate) fn options(source: &str, time: i64) -> AddOptions {
         exclude: Vec::new(),
         leave_out: Globs::default(),
         passwords: AskPassword::default(),
+        alarm: Alarm::default(),
+        expected: false,
     }
 }
 

@@ -34,7 +34,7 @@ use crate::kinds::html::{Token, Tokens};
 use crate::kinds::ladder::Ladder;
 use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::text::{self, Encoding};
-use crate::kinds::{Field, Record, Scanned, dates};
+use crate::kinds::{Export, Field, Lack, Record, Scanned, dates};
 
 /// Most links of a file.
 const LINKS_MAX: usize = 1 << 18;
@@ -65,6 +65,9 @@ pub fn scan(
     let mut ladder = Ladder::default();
     links.iter().for_each(|link| ladder.count(&link.rungs()));
     ladder.finish();
+    if !links.is_empty() && links.iter().all(|link| link.added.is_none()) {
+        scanned.export(Export::Bookmarks);
+    }
     for link in links {
         each(link.record(&mut ladder, mark))?;
         scanned.records += 1;
@@ -175,6 +178,7 @@ fn links(text: &[u8], scanned: &mut Scanned) -> Vec<Link> {
     }
     if matches!(reader.reads, Reads::Title(_)) || tokens.is_cut_off {
         scanned.note(CUT_OFF);
+        scanned.lack(Lack::End);
     }
     reader.close();
     if reader.has_more {

@@ -33,7 +33,7 @@ use zones::Zones;
 use crate::kinds::ladder::{Digests, Half, Ladder, half};
 use crate::kinds::lines::{Pieces, append, is_ended, line_like};
 use crate::kinds::property::{Properties, Property, name_of, shown};
-use crate::kinds::{Field, Locator, Record, Scanned, parts, text};
+use crate::kinds::{Export, Field, Locator, Record, Scanned, parts, text};
 
 /// Longest record in bytes, with what is attached to it; a longer one is passed over.
 const RECORD_MAX: u64 = 32 << 20;
@@ -82,6 +82,9 @@ pub fn scan(
         let locator = Locator::Bytes(mem::take(&mut group.ranges));
         each(event.record(identity, essence, locator, name, &zones))?;
         scanned.records += 1;
+    }
+    if scanned.records > 0 {
+        scanned.export(Export::Calendar);
     }
     Ok(scanned)
 }

@@ -4,8 +4,8 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use crate::kinds::Scanned;
 use crate::kinds::lines::{Does, Lines, append};
+use crate::kinds::{Lack, Scanned};
 
 /// Most components of a file that are records or parts of such.
 const COMPONENTS_MAX: usize = 1 << 20;
@@ -137,6 +137,9 @@ impl Layout {
                     layout.header_line(range);
                 }
             }
+        }
+        if open.is_some() || is_in_calendar && layout.is_begun {
+            scanned.lack(Lack::End);
         }
         layout.close(open, None, scanned);
         Ok(layout)

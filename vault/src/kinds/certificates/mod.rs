@@ -26,8 +26,9 @@ use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;
 use crate::kinds::der;
+use crate::kinds::ladder::digest;
 use crate::kinds::sheet::{TOO_LONG, hold};
-use crate::kinds::{Identity, Kind, Locator, Quality, Record, Scanned};
+use crate::kinds::{Export, Identity, Kind, Lack, Locator, Quality, Record, Scanned};
 
 use ber::{Element, Elements};
 pub use fields::{fields, to_der, to_pem};
@@ -54,6 +55,9 @@ pub fn scan(
     scan.content(&bytes);
     let mut scanned = scan.scanned;
     scanned.records = records.len() as u64;
+    if !records.is_empty() && records.iter().all(|it: &Record| it.kind == Kind::Certificate) {
+        scanned.export(Export::Certificates);
+    }
     records.into_iter().try_for_each(each)?;
     Ok(scanned)
 }
@@ -71,9 +75,10 @@ pub fn write(records: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
     Some(file)
 }
 
-/// Gives `each` what is in the PKCS#12 store that `content` is, if `password` opens it.
-pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record)) {
-    let entries = entries(content, password).unwrap_or_default();
+/// Gives `each` what is in the PKCS#12 store that `content` is, if `password` opens it; and what it
+/// lacks.
+pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record)) -> Option<Lack> {
+    let entries = entries(content, password)?;
     for (at, entry) in entries.iter().enumerate() {
         let parts = [("certificate", entry.certificate.as_deref().and_then(certificate))];
         let key = entry.key.as_deref().and_then(|key| private_key(key));
@@ -88,6 +93,26 @@ pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record))
             each(told.at(Locator::Derived(how.into_bytes())));
         }
     }
+    let has_certificate = entries.iter().any(|entry| entry.certificate.is_some());
+    let has_key = entries.iter().any(|entry| entry.key.is_some());
+    (has_certificate && !has_key).then_some(Lack::Key)
+}
+
+/// Lets a PKCS#12 store be what is `inside` it: its own bytes are new each time it is written.
+pub(super) fn know_by(store: &mut Record, inside: &[Record]) {
+    if inside.is_empty() {
+        return;
+    }
+    let of = |says: fn(&Record) -> Vec<&[u8]>| {
+        let mut all: Vec<[u8; 32]> = inside.iter().map(|record| digest(&says(record))).collect();
+        all.sort_unstable();
+        digest(&[b"store", all.as_flattened()])
+    };
+    let identity = of(|record| vec![&record.identity.bytes]);
+    store.identity = Identity { quality: Quality::Id, bytes: Zeroizing::new(identity.to_vec()) };
+    let essence =
+        of(|record| vec![&record.identity.bytes, &record.essence, record.title.as_bytes()]);
+    store.essence = Zeroizing::new(essence.to_vec());
 }
 
 /// Whether content is a PKCS#12 store, in DER or PEM.
@@ -366,6 +391,10 @@ impl Scan<'_> {
         let rest = bytes.len().saturating_sub(outers.rest().len());
         if rest < bytes.len() {
             self.broken("cut off or damaged");
+        }
+        if rest == 0 {
+            // By its head it is one structure, and longer.
+            self.scanned.lack(Lack::End);
         }
     }
 

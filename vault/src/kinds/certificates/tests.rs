@@ -294,6 +294,26 @@ fn stores_open_with_their_password_only() {
     }
 }
 
+/// A store is written with new salts each time.
+#[cfg(feature = "pkcs12")]
+#[test]
+fn a_store_that_is_open_is_what_is_in_it() {
+    let known = |bytes: &[u8], password: &str| {
+        let (mut records, _) = scanned(bytes);
+        let mut inside = Vec::new();
+        scan_inside(bytes, password, &mut |record| inside.push(record));
+        know_by(&mut records[0], &inside);
+        (records[0].identity.clone(), records[0].essence.to_vec())
+    };
+    let store = sample("modern.p12");
+    let again = rewrap_p12(&store, "made-up", "another").unwrap();
+    let third = rewrap_p12(&again, "another", "made-up").unwrap();
+    assert!(again != third && known(&again, "another") == known(&third, "made-up"));
+    assert!(known(&store, "made-up").0 == known(&again, "another").0);
+    assert!(known(&store, "wrong") != known(&again, "wrong"));
+    assert!(known(&store, "made-up").0 != known(&sample("legacy.p12"), "made-up").0);
+}
+
 #[test]
 fn bombs_are_bounded() {
     let started = Instant::now();

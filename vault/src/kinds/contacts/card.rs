@@ -1,6 +1,7 @@
 //! What one card says: who it is, in which form two exports of it are the same, and its fields.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
@@ -122,6 +123,11 @@ impl Card {
     }
 
     /// The record that is this card.
+    /// Whether it says which lists the person is on.
+    pub(super) fn has_lists(&self) -> bool {
+        self.first("CATEGORIES").is_some()
+    }
+
     pub(super) fn record(&self, ladder: &mut Ladder, piece: Piece) -> Record {
         let essence = self.essence();
         let (title, company) = (self.title(), self.company());
@@ -227,6 +233,13 @@ impl Card {
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
+    /// The names of its groups, sorted.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let names = self.all("CATEGORIES").flat_map(|all| split(&all.value, ',', PARTS_MAX));
+        let names: BTreeSet<String> = names.map(|name| shown(&name, " ")).collect();
+        names.into_iter().filter(|name| !name.is_empty()).collect()
+    }
+
     fn company(&self) -> String {
         let company = self.first("ORG").and_then(|org| split(&org.value, ';', PARTS_MAX).next());
         shown(&company.unwrap_or_default(), " ")
@@ -298,6 +311,16 @@ impl Card {
         }
         fields.sort_by_key(|(place, _)| *place);
         fields.into_iter().map(|(_, field)| field).collect()
+    }
+}
+
+/// What a field says that is of the essence, whatever [`NOISE`] is.
+pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
+    match field.name.as_str() {
+        "groups" | "id" => None,
+        "photo" | "LOGO" => Some("".into()),
+        name if name.starts_with("phone") => Some(digits(&field.value).into()),
+        _ => Some(plain(&field.value).into()),
     }
 }
 

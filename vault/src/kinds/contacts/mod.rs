@@ -16,6 +16,7 @@
 
 mod card;
 
+use std::borrow::Cow;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::Range;
 
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::kinds::ladder::Ladder;
 use crate::kinds::lines::{Does, Lines, Pieces, is_ended, line_like};
-use crate::kinds::{Field, Record, Scanned, text};
+use crate::kinds::{Export, Field, Lack, Record, Scanned, text};
 
 /// Longest card in bytes, with its pictures; a longer one is passed over.
 const CARD_MAX: u64 = 32 << 20;
@@ -54,11 +55,16 @@ pub fn scan(
         ladder.count(&Card::parse(&text::decode(&bytes)).rungs());
     }
     ladder.finish();
+    let mut has_lists = false;
     for piece in found {
         let bytes = pieces.read(std::slice::from_ref(&piece.range))?;
         let card = Card::parse(&text::decode(&bytes));
+        has_lists |= card.has_lists();
         each(card.record(&mut ladder, piece))?;
         scanned.records += 1;
+    }
+    if scanned.records > 0 && !has_lists {
+        scanned.export(Export::Contacts);
     }
     Ok(scanned)
 }
@@ -67,6 +73,17 @@ pub fn scan(
 /// vCard has. `record` are the bytes at its [`Locator`](super::Locator).
 pub fn fields(record: &[u8]) -> Vec<Field> {
     Card::parse(&text::decode(record)).fields()
+}
+
+/// The groups that a card says its person is in, in the order of their names.
+pub fn groups(record: &[u8]) -> Vec<String> {
+    Card::parse(&text::decode(record)).groups()
+}
+
+/// What a field of a card says that lasts from export to export
+/// ([`Format::lasting`](crate::kinds::Format::lasting)).
+pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
+    card::lasting(field)
 }
 
 /// A file that holds these cards, each with its exact bytes; one that was cut off gets an end.
@@ -149,6 +166,7 @@ fn split(content: impl Read, scanned: &mut Scanned) -> io::Result<Vec<Piece>> {
     }
     if let Some(card) = &open {
         close(card, card.end, false, scanned);
+        scanned.lack(Lack::End);
     }
     Ok(found)
 }

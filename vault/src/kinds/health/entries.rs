@@ -147,6 +147,8 @@ pub(super) struct Entries {
     /// Where they are.
     pub(super) places: Vec<Range<u64>>,
     pub(super) notes: Vec<&'static str>,
+    /// It stops before its end.
+    pub(super) is_cut: bool,
     totals: Vec<Totals>,
     numbers: HashMap<Vec<u8>, usize>,
     /// The type of the entry before, which mostly is that of the next.
@@ -191,6 +193,7 @@ impl Entries {
         }
         if tags.is_cut_off || depth > 0 {
             self.notes.push(CUT_OFF);
+            self.is_cut = true;
         }
         if tags.is_too_long {
             self.notes.push(TOO_LONG);

@@ -37,7 +37,9 @@ use entries::{Entries, Totals};
 use zeroize::Zeroizing;
 
 use crate::kinds::ladder::framed;
-use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record, Scanned, dates, parts, text};
+use crate::kinds::{
+    Field, Identity, Kind, Lack, Locator, Quality, Record, Scanned, dates, parts, text,
+};
 
 /// Longest text that is told in a list, in bytes.
 const TOLD_MAX: usize = 200;
@@ -62,6 +64,9 @@ pub fn scan(
     };
     let mut scanned = Scanned { layout: "Health export", ..Scanned::default() };
     found.notes.iter().for_each(|note| scanned.note(note));
+    if found.is_cut {
+        scanned.lack(Lack::End);
+    }
     for (name, totals) in found.types() {
         each(record(name, totals))?;
         scanned.records += 1;

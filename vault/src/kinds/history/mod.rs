@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use visit::Visit;
+pub(super) use visit::lasts;
 use zeroize::Zeroizing;
 
 use crate::kinds::bytes::tail;
@@ -39,7 +40,6 @@ const VISITS_MAX: usize = 1 << 20;
 
 const TOO_MANY: &str = "more than a million visits";
 const NOT_UTF8: &str = "not in UTF-8";
-const UNREADABLE: &str = "not readable as JSON";
 const NO_VISITS: &str = "a layout that is not known";
 const STRAY: &str = "elements that are no visits";
 
@@ -56,8 +56,9 @@ pub fn scan(
     let (encoding, mark) = text::encoding(&bytes);
     let text = str::from_utf8(tail(&bytes, mark)).ok().filter(|_| encoding == Encoding::Bytes);
     let Some(text) = text else { return Ok(Scanned::nothing(NOT_UTF8)) };
-    let Ok(file) = serde_json::from_str::<File<'_>>(text) else {
-        return Ok(Scanned::nothing(UNREADABLE));
+    let file = match serde_json::from_str::<File<'_>>(text) {
+        Ok(file) => file,
+        Err(error) => return Ok(Scanned::unread(&error)),
     };
     let Some(elements) = file.history else { return Ok(Scanned::nothing(NO_VISITS)) };
     let place = |element: &str| {

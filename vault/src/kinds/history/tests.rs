@@ -1,6 +1,7 @@
 //! Visits as Safari exports them, and what else may stand in such a file.
 
-use super::{NO_VISITS, NOT_UTF8, STRAY, TOO_MANY, UNREADABLE, VISITS_MAX};
+use super::{NO_VISITS, NOT_UTF8, STRAY, TOO_MANY, VISITS_MAX};
+use crate::kinds::record::UNREADABLE;
 use crate::kinds::tests::records::{
     EXPORTS, Random, all_fields, by_title, bytes_of, difference, sample, scanned, told, utf16,
     value, written,

@@ -15,6 +15,8 @@ const TITLE_MAX: usize = 200;
 
 /// How often the page was visited by the time of the export.
 const COUNTS: [&str; 2] = ["visit_count", "visits_count"];
+/// What they are called here.
+const VISITS: &str = "visits";
 /// What is true of a visit that does not say it.
 const DEFAULTS: [(&str, bool); 2] =
     [("latest_visit_was_load_failure", false), ("latest_visit_was_http_get", true)];
@@ -109,12 +111,20 @@ impl Visit {
         let mut fields = vec![("title", self.title.as_str()), ("address", &self.address)];
         fields.push(("visited", time.as_deref().unwrap_or_default()));
         for (name, value) in &self.rest {
-            let name = if COUNTS.contains(&name.as_str()) { "visits" } else { name };
+            let name = if COUNTS.contains(&name.as_str()) { VISITS } else { name };
             fields.push((name, value));
         }
         fields.retain(|(_, value)| !value.is_empty());
         fields.into_iter().map(|(name, value)| Field::clear(name, value)).collect()
     }
+}
+
+/// Whether a field says something of a visit that another export says too: not how many there were,
+/// nor what is true of a visit that does not say it.
+pub(in crate::kinds) fn lasts(field: &Field) -> bool {
+    let is_default =
+        |(name, default): &(&str, bool)| field.name == *name && *field.value == default.to_string();
+    field.name != VISITS && !DEFAULTS.iter().any(is_default)
 }
 
 /// A whole number, however it is written.

@@ -30,10 +30,12 @@ const LAYOUTS: &[(&str, &[&str])] = &[
     ("KeePassXC", &["group", "title", "username", "password", "url"]),
     ("1Password", &["title", "username", "password", "favorite"]),
     ("1Password", &["title", "username", "password", "otpauth", "type"]),
-    ("Apple Passwords", &["title", "url", "username", "password"]),
+    (APPLE, &["title", "url", "username", "password"]),
     ("Proton Pass", &["name", "url", "username", "password", "note", "totp"]),
     ("Chrome", &["name", "url", "username", "password"]),
 ];
+/// Apple's Passwords, and Safari.
+pub(super) const APPLE: &str = "Apple Passwords";
 const LASTPASS: &str = "LastPass";
 const GENERIC: &str = "a table";
 
@@ -165,6 +167,11 @@ impl Table {
             date: place(DATES),
             names,
         })
+    }
+
+    /// How many names the header row has.
+    pub(super) fn width(&self) -> usize {
+        self.names.len()
     }
 
     /// What the row says that `rows` told last.

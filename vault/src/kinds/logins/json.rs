@@ -15,25 +15,36 @@ use super::parts::{
     CODE, EXPIRY, HOLDER, MONTH, NOTE, NUMBER, OTP, OWN_FIELDS, PASSWORD, Parts, TITLE, URL, USER,
     YEAR,
 };
+use crate::kinds::record::UNREADABLE;
 use crate::kinds::rows::ROW_MAX;
-use crate::kinds::{Kind, dates};
+use crate::kinds::{Kind, Lack, Scanned, dates};
 
-const UNREADABLE: &str = "not readable as JSON";
+/// What Safari has of cards.
+pub(super) const SAFARI_CARDS: &str = "Safari payment cards";
 
-/// The elements of the lists that hold records, as slices of `text`, or why there are none.
-pub(super) fn elements(text: &str) -> Result<(&'static str, Vec<&str>), &'static str> {
-    let file: File<'_> = serde_json::from_str(text).map_err(|_| UNREADABLE)?;
-    if file.encrypted == Some(true) {
-        return Err("an encrypted export");
+/// The elements of the lists that hold records, as slices of `text`, or what is said instead.
+pub(super) fn elements(text: &str) -> Result<(&'static str, Vec<&str>), Scanned> {
+    let file: File<'_> = serde_json::from_str(text).map_err(|error| Scanned::unread(&error))?;
+    match (file.encrypted, file.password_protected) {
+        (Some(true), Some(true)) => {
+            return Err(Scanned::nothing("an export that a password opens"));
+        }
+        (Some(true), _) => {
+            // Bitwarden's "account restricted", whose key is the account's.
+            let mut scanned = Scanned::nothing("an encrypted export");
+            scanned.lack(Lack::Account);
+            return Err(scanned);
+        }
+        _ => {}
     }
     let (layout, elements) = match file {
-        File { payment_cards: Some(cards), .. } => ("Safari payment cards", cards),
+        File { payment_cards: Some(cards), .. } => (SAFARI_CARDS, cards),
         File { accounts: Some(accounts), .. } => (
             "credential exchange",
             accounts.into_iter().flat_map(|account| account.items).collect(),
         ),
         File { items: Some(items), .. } => ("Bitwarden JSON", items),
-        _ => return Err("a layout that is not known"),
+        _ => return Err(Scanned::nothing("a layout that is not known")),
     };
     Ok((layout, elements.into_iter().map(RawValue::get).collect()))
 }
@@ -41,6 +52,8 @@ pub(super) fn elements(text: &str) -> Result<(&'static str, Vec<&str>), &'static
 #[derive(Deserialize)]
 struct File<'a> {
     encrypted: Option<bool>,
+    #[serde(rename = "passwordProtected")]
+    password_protected: Option<bool>,
     #[serde(borrow)]
     items: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]

@@ -35,7 +35,7 @@ use parts::Parts;
 use crate::kinds::bytes::{start, tail};
 use crate::kinds::rows::{self, Row, Rows};
 use crate::kinds::text::{self, Encoding};
-use crate::kinds::{Field, Kind, Record, Scanned};
+use crate::kinds::{Export, Field, Kind, Lack, Record, Scanned};
 
 /// Longest JSON document in bytes; one made to cost memory needs sixteen times its length.
 const JSON_MAX: u64 = 32 << 20;
@@ -76,6 +76,11 @@ pub fn scan(
 /// are one field, `row`.
 pub fn fields(frame: &[&[u8]], record: &[u8]) -> Vec<Field> {
     record_parts(frame.first().copied().unwrap_or_default(), record).into_fields()
+}
+
+/// Whether a field says something that another export of the same login says too.
+pub(super) fn lasts(field: &Field) -> bool {
+    parts::lasts(&field.name, &field.value)
 }
 
 /// A file of the same format that holds these records of one file and no other, each with its
@@ -162,12 +167,16 @@ fn go_through(
     } else {
         let Some(table) = Table::read(&mut rows)? else { return Ok(Scanned::nothing(NO_HEADER)) };
         scanned.layout = table.layout;
+        if table.layout == csv::APPLE {
+            scanned.export(Export::Passwords);
+        }
         frame_end = rows.end();
         Rowed::Table(table)
     };
     if frame_end > 0 {
         scanned.frame.push(0..frame_end);
     }
+    let mut is_cut = false;
     while let Some(row) = rows.next(rowed.delimiter())? {
         let Some(parts) = rowed.parts(&rows, &row) else {
             scanned.note(NOT_A_SEED);
@@ -177,8 +186,12 @@ fn go_through(
             scanned.note(TOO_MANY);
             break;
         }
+        is_cut = rowed.is_cut(&rows, &row, is_cut);
         each(parts, row.range)?;
         scanned.records += 1;
+    }
+    if is_cut {
+        scanned.lack(Lack::End);
     }
     scanned.notes.append(&mut rows.warnings);
     Ok(scanned)
@@ -199,6 +212,16 @@ impl Rowed {
             Self::Table(table) => table.delimiter,
             Self::Seeds => 0,
         }
+    }
+
+    /// Whether the table was cut off in a row or in the one before, of which that may have been: a
+    /// cell with several lines. In the row itself cells are missing, and the end of its line or of a
+    /// quote.
+    fn is_cut(&self, rows: &Rows<impl Read>, row: &Row, was_cut: bool) -> bool {
+        let Self::Table(table) = self else { return false };
+        let is_short = row.count < table.width();
+        let is_open = row.is_broken && !row.is_stray;
+        is_open || is_short && (was_cut || line_end(rows.bytes()).is_none())
     }
 
     /// What a row says; none if it is no record.
@@ -229,7 +252,7 @@ fn scan_json(
     let Some(text) = text else { return Ok(Scanned::nothing(NOT_UTF8)) };
     let (layout, elements) = match json::elements(text) {
         Ok(found) => found,
-        Err(reason) => return Ok(Scanned::nothing(reason)),
+        Err(nothing) => return Ok(nothing),
     };
     let mut census = Census::default();
     let place = |element: &str| {
@@ -237,6 +260,9 @@ fn scan_json(
         at as u64..(at + element.len()) as u64
     };
     let mut scanned = Scanned { layout, ..Scanned::default() };
+    if layout == json::SAFARI_CARDS {
+        scanned.export(Export::Cards);
+    }
     if let (Some(first), Some(last)) = (elements.first(), elements.last()) {
         scanned.frame.extend([0..place(first).start, place(last).end..length]);
     }

@@ -270,13 +270,12 @@ impl Parts {
     pub(super) fn essence(&self) -> Zeroizing<Vec<u8>> {
         let mut fields: Vec<(usize, String, &str)> = Vec::new();
         for part in &self.fields {
-            let plain = words::plain(part.name.rsplit('.').next().unwrap_or_default());
+            if !lasts(&part.name, &part.value) {
+                continue;
+            }
             let place = NAMES.iter().position(|name| *name == part.name);
             let (place, name) = match place {
                 Some(place) => (place, part.name.clone()),
-                None if VOLATILE.contains(&plain.as_str()) => continue,
-                // A switch that is off says as much as none.
-                None if matches!(part.value.as_str(), "0" | "false") => continue,
                 None => (NAMES.len(), words::plain(&part.name)),
             };
             fields.push((place, name, &part.value));
@@ -316,6 +315,18 @@ impl Part {
     fn is_passkey(&self) -> bool {
         self.name.starts_with("passkey") || self.name.contains("fido2Credentials")
     }
+}
+
+/// Whether what an export calls so and says so is of the essence: not what changes by itself, nor
+/// what goes without saying.
+pub(super) fn lasts(name: &str, value: &str) -> bool {
+    if NAMES.contains(&name) {
+        return true;
+    }
+    let plain = words::plain(name.rsplit('.').next().unwrap_or_default());
+    // A switch that is off says as much as none.
+    let is_understood = matches!(value, "0" | "false") || plain == "type" && value == "login";
+    !VOLATILE.contains(&plain.as_str()) && !is_understood
 }
 
 fn is_weak(password: &str) -> bool {

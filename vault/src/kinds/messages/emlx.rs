@@ -12,7 +12,7 @@ use super::told::{Found, record};
 use super::{CUT_OFF, PARTIAL, WRONG_COUNT};
 use crate::kinds::bytes::{holds, start, tail};
 use crate::kinds::window::Window;
-use crate::kinds::{Record, Scanned};
+use crate::kinds::{Lack, Record, Scanned};
 
 /// Longest first line in bytes, with its line end.
 const COUNT_MAX: usize = 64;
@@ -59,6 +59,8 @@ pub(super) fn scan(
     let mut last: Option<[u8; 32]> = None;
     let mut list = Vec::new();
     let mut warnings = Vec::new();
+    let mut scanned =
+        Scanned { layout: "a message of Apple Mail", records: 1, ..Scanned::default() };
     let (list_start, elsewhere) = (Finder::new(LIST_START), Finder::new(ELSEWHERE_LINE));
     let mut is_whole = false;
     loop {
@@ -105,13 +107,14 @@ pub(super) fn scan(
         last = None;
     } else if last.is_none() && window.offset() < counted_end {
         warnings.push(CUT_OFF);
+        scanned.lack(Lack::End);
     } else if last.is_some() || window.offset() > counted_end {
         warnings.push(WRONG_COUNT);
     }
     let (header, whole) = message.finish();
     let found = Found { date: date_received(&list), warnings, range: 0..window.offset() };
     each(record(header, &last.unwrap_or(whole), found))?;
-    Ok(Scanned { layout: "a message of Apple Mail", records: 1, ..Scanned::default() })
+    Ok(scanned)
 }
 
 /// The message and the property list of a file that begins with a count.

@@ -5,12 +5,13 @@ use std::io::{self, Read};
 use memchr::memmem::Finder;
 
 use super::digest::Message;
+use super::last::Last;
 use super::separator::{self, Separator};
 use super::told::{Found, record};
 use super::{BEFORE_FIRST, UNKNOWN};
 use crate::kinds::bytes::{start, tail};
 use crate::kinds::window::{FILL_MAX, Window};
-use crate::kinds::{Record, Scanned};
+use crate::kinds::{Export, Lack, Record, Scanned};
 
 /// How far behind a line that looks like a separator a message is looked for the end that its
 /// header names.
@@ -35,6 +36,7 @@ pub(super) fn scan(
     let mut scanned = Scanned { layout: "mbox", ..Scanned::default() };
     let word = Finder::new(b"\nFrom ");
     let mut message = Message::new();
+    let mut last = Last::default();
     // Whether all messages so far were as long as their headers said.
     let mut is_counted = true;
     let mut begun = first.map(|separator| begin(window, &separator));
@@ -45,6 +47,7 @@ pub(super) fn scan(
         let length = found.as_ref().map_or(window.settled(separator::LOOK_SIZE), |(at, _)| *at);
         if begun.is_some() {
             message.push(start(window.bytes(), length));
+            last.push(start(window.bytes(), length));
         }
         window.pass(length);
         let counted_end = begun.as_ref().and_then(|begun| {
@@ -60,18 +63,23 @@ pub(super) fn scan(
             && let Some(left) = length_left(window, end)?
         {
             message.push(start(window.bytes(), left));
+            last.push(start(window.bytes(), left));
             window.pass(left);
             continue;
         }
         is_counted &= counted_end.is_some_and(|end| end.abs_diff(window.offset()) <= 2);
         match begun.take() {
-            Some(begun) => finish(&begun, &mut message, window.offset(), &mut scanned, each)?,
+            Some(begun) => {
+                finish(&begun, &mut message, window.offset(), None, &mut scanned, each)?;
+                last.clear();
+            }
             None => scanned.note(BEFORE_FIRST),
         }
         begun = Some(begin(window, &separator));
     }
     let Some(begun) = begun else { return Ok(Scanned::nothing(UNKNOWN)) };
-    finish(&begun, &mut message, window.offset(), &mut scanned, each)?;
+    finish(&begun, &mut message, window.offset(), Some(&last), &mut scanned, each)?;
+    scanned.export(Export::Mailbox);
     Ok(scanned)
 }
 
@@ -81,14 +89,19 @@ fn begin(window: &mut Window<impl Read>, separator: &Separator) -> Begun {
     Begun { start, message_start: window.offset(), date: separator.date }
 }
 
+/// Gives `each` a message that is over; `last` are its last bytes if the mailbox is, too.
 fn finish(
     begun: &Begun,
     message: &mut Message,
     end: u64,
+    last: Option<&Last>,
     scanned: &mut Scanned,
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<()> {
     let (header, digest) = message.finish();
+    if last.is_some_and(|last| !last.ends_line() || !last.closes(header)) {
+        scanned.lack(Lack::End);
+    }
     let found = Found { date: begun.date, warnings: Vec::new(), range: begun.start..end };
     each(record(header, &digest, found))?;
     message.clear();

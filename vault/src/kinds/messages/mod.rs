@@ -10,6 +10,7 @@ mod date;
 mod digest;
 mod emlx;
 mod header;
+mod last;
 mod mailbox;
 mod mime;
 mod separator;
@@ -22,11 +23,12 @@ use zeroize::Zeroizing;
 
 use emlx::Count;
 use header::HeaderFields;
+use last::Last;
 use separator::{Separator, WORD};
 
 use crate::kinds::bytes::{number_big, start, tail};
 use crate::kinds::window::Window;
-use crate::kinds::{Field, Record, Scanned};
+use crate::kinds::{Field, Lack, Record, Scanned};
 
 const NO_DATE: &str = "no date in its header";
 const CUT_OFF: &str = "cut off";
@@ -139,15 +141,21 @@ fn alone(
     each: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> io::Result<Scanned> {
     let mut message = digest::Message::new();
+    let mut last = Last::default();
     while !window.bytes().is_empty() {
         message.push(window.bytes());
+        last.push(window.bytes());
         window.pass(window.bytes().len());
         window.fill(1)?;
     }
     let (header, digest) = message.finish();
     let range = 0..window.offset();
+    let mut scanned = Scanned { layout: "a message", records: 1, ..Scanned::default() };
+    if !last.closes(header) {
+        scanned.lack(Lack::End);
+    }
     each(told::record(header, &digest, told::Found { date: None, warnings: Vec::new(), range }))?;
-    Ok(Scanned { layout: "a message", records: 1, ..Scanned::default() })
+    Ok(scanned)
 }
 
 /// What a file or a record is, by its first bytes.

@@ -21,7 +21,8 @@ use crate::kinds::bytes::{start, tail};
 use crate::kinds::ladder::digest;
 use crate::kinds::sheet::{TOO_LONG, hold};
 use crate::kinds::{
-    Field, Identity, Kind, Locator, PROBE_SIZE, Quality, Recognised, Record, Scanned, dates, text,
+    Export, Field, Identity, Kind, Locator, PROBE_SIZE, Quality, Recognised, Record, Scanned,
+    dates, text,
 };
 
 /// Longest title that is told, in bytes.
@@ -31,7 +32,7 @@ const TEXT_MAX: usize = 32 << 10;
 /// Stands in a text for what is attached to it.
 const ATTACHED: &[u8] = "\u{FFFC}".as_bytes();
 
-const EMPTY: &str = "empty";
+const EMPTY: &str = "empty, as a locked note may be";
 const NOT_TEXT: &str = "neither text nor HTML";
 const LEFT_OUT: &str = "attachments or tables that are not in its text";
 
@@ -65,7 +66,7 @@ pub fn scan(
 ) -> io::Result<Scanned> {
     content.rewind()?;
     let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
-    if bytes.is_empty() {
+    if bytes.trim_ascii().is_empty() {
         return Ok(Scanned::nothing(EMPTY));
     }
     if !is_text(&bytes) {
@@ -88,7 +89,11 @@ pub fn scan(
         link: None,
         locator: Locator::Bytes(vec![range]),
     })?;
-    Ok(Scanned { layout: note.layout(), records: 1, ..Scanned::default() })
+    let mut scanned = Scanned { layout: note.layout(), records: 1, ..Scanned::default() };
+    if recognise(&text).is_some() {
+        scanned.export(Export::Notes);
+    }
+    Ok(scanned)
 }
 
 /// What a note says: `title`, `created`, an `attachment` for each that it links to or holds, how

@@ -42,7 +42,7 @@ use told::{Text, Told, plain};
 
 use crate::kinds::ladder::framed;
 use crate::kinds::{
-    Field, Identity, Kind, Locator, PROBE_SIZE, Quality, Record, Scanned, recognise,
+    Field, Identity, Kind, Lack, Locator, PROBE_SIZE, Quality, Record, Scanned, recognise,
 };
 
 /// How much of each end of the content tells it from others, in bytes.
@@ -77,7 +77,11 @@ pub fn scan(
     };
     let identity = identity(&mut reach, &head)?;
     each(record(kind, &told, &reach, identity))?;
-    Ok(Scanned { layout: layout(&head), records: 1, ..Scanned::default() })
+    let mut scanned = Scanned { layout: layout(&head), records: 1, ..Scanned::default() };
+    if reach.is_cut {
+        scanned.lack(Lack::End);
+    }
+    Ok(scanned)
 }
 
 /// What a picture, a film, a recording or a file beside one says: `taken`, `camera` and so on.

@@ -13,6 +13,8 @@ use crate::kinds::bytes::{number_big, number_little, tail};
 const PIECES_MAX: usize = 4096;
 /// Most packets of what programs described in one JPEG.
 const PACKETS_MAX: usize = 16;
+/// How much of the end of a JPEG says that it is one, in bytes.
+const LAST_SIZE: u64 = 64 << 10;
 /// The longest chunk that is read, in bytes.
 const CHUNK_MAX: usize = 1 << 20;
 
@@ -49,7 +51,11 @@ fn jpeg(reach: &mut Reach<'_>, told: &mut Told) -> io::Result<()> {
                 at += 1;
                 continue;
             }
-            [0xFF, 0xDA | 0xD9, ..] => break,
+            [0xFF, 0xDA, ..] => {
+                reach.is_cut |= !is_ended(reach, at)?;
+                break;
+            }
+            [0xFF, 0xD9, ..] => break,
             [0xFF, mark, high, low] => (*mark, u64::from(*high) << 8 | u64::from(*low)),
             _ => {
                 reach.is_cut |= head.len() < 4;
@@ -87,6 +93,21 @@ fn jpeg(reach: &mut Reach<'_>, told: &mut Told) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the picture whose scan begins at `from` goes on to its end: some mark stands in its last
+/// bytes, which a scan has none of but for restarts. Behind the end there may be anything, a film
+/// say, in which there is no lack of what looks like one.
+fn is_ended(reach: &mut Reach<'_>, from: u64) -> io::Result<bool> {
+    let from = from.saturating_add(2);
+    if from >= reach.length {
+        return Ok(false);
+    }
+    let from = from.max(reach.length.saturating_sub(LAST_SIZE));
+    let last = reach.read(from, usize::try_from(LAST_SIZE).unwrap_or(usize::MAX))?;
+    let is_scan = |pair: &[u8]| !matches!(pair, [0xFF, 0x01..=0xCF | 0xD8..=0xFE]);
+    // What costs too much to be read is not there.
+    Ok(last.is_empty() || !last.windows(2).all(is_scan))
 }
 
 /// Chunks of a length, a name, content and a checksum.
