@@ -262,7 +262,7 @@ impl Format {
         match self {
             Self::Logins => logins::lasts(field).then_some(value.into()),
             Self::Contacts | Self::AddressBook => contacts::lasting(field),
-            Self::Calendars => {
+            Self::Calendars | Self::CalendarDatabase => {
                 (!["calendar", "id"].contains(&&*field.name)).then_some(value.into())
             }
             Self::Bookmarks => (field.name != "added").then_some(value.into()),

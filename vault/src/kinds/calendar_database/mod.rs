@@ -98,7 +98,7 @@ impl CalendarDatabase {
         let said = scanned.notes.into_iter().filter(|note| *note != calendars::SEVERAL);
         notes.extend(said);
         let layout = "Calendar database";
-        Ok(Scanned { layout, frame: Vec::new(), records: scanned.records, notes })
+        Ok(Scanned { layout, records: scanned.records, notes, ..Scanned::default() })
     }
 
     /// The event at that [`Locator::Derived`], and the lines of its calendar with the time zones
