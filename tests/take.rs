@@ -81,11 +81,11 @@ fn a_login_that_differs_from_file_to_file_is_not_guessed() {
     let bench = Bench::with_vault();
     bench.write("export/Chrome.csv", CHROME);
     bench.write("export/Copy.csv", CHROME);
-    bench.open(["add", "export", "--as", "logins", "--expected"]).ended_with(3);
+    bench.open(["add", "export", "--as", "logins", "--expected"]).succeeded();
     let shop = handle(&records(&bench), "shop");
     assert_eq!(bench.open(["cat", &shop]).succeeded().stdout, CHROME);
     bench.write("export/Old.csv", CHROME.replace("chrome password", "an old one"));
-    bench.open(["add", "export", "--as", "logins", "--expected"]).ended_with(3);
+    bench.open(["add", "export", "--as", "logins", "--expected"]).succeeded();
     let which = bench.open(["cat", &shop]).ended_with(4);
     assert!(which.stderr.contains(&format!("logins:Old.csv#{shop}")), "{}", which.stderr);
     let old = bench.open(["cat", &format!("logins:Old.csv#{shop}")]).succeeded().stdout;
