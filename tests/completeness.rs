@@ -184,7 +184,7 @@ fn notes_that_are_not_exported_leave_a_trace() {
     );
     bench.write("out/Notes Details.csv", table);
     bench.write("out/Notes/Open/Open.txt", "text\n");
-    bench.write("out/Notes/Empty/Empty.txt", "\n");
+    bench.write("out/Notes/Empty/Empty.txt", "");
     let told = bench.open(["add", "out", "--json"]).succeeded().json();
     assert_eq!(told["notes_missing"], json!([{ "path": "Notes Details.csv", "notes": 1 }]));
     let untold = &told["untold"][0];

@@ -81,7 +81,7 @@ fn what_was_recovered_and_imported_is_missing_no_more() {
             let bench = Bench::with_vault_in_memory();
             pair(seed, kind, 40, &bench.path("pair"));
             for side in ["pair/before", "pair/after"] {
-                bench.open(["add", side, "--as", "it"]).succeeded();
+                bench.open(["add", side, "--as", "it", "--expected"]).succeeded();
             }
             let file = format!("missing.{extension}");
             bench.open(["recover", "--kind", kind, "-o", &file]).succeeded();
@@ -93,7 +93,7 @@ fn what_was_recovered_and_imported_is_missing_no_more() {
             let args = [&script("app.py"), kind, "pair/after", &file, "exported", &seed];
             let ran = program("python3", args, &bench.path("")).output().unwrap();
             assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-            bench.open(["add", "exported", "--as", "it"]).succeeded();
+            bench.open(["add", "exported", "--as", "it", "--expected"]).succeeded();
             let still = bench.open(["recover", "--json"]).succeeded();
             let named = bench.open(["recover", "--from", "it~2", "-n"]).succeeded().stdout;
             assert_eq!(still.stdout, "[]\n", "{kind} {seed}: {named}");
@@ -128,7 +128,7 @@ fn compared(
 }
 
 fn add(bench: &Bench, folder: &str, source: &str) -> Ran {
-    let mut command = bench.command(["add", folder, "--as", source]);
+    let mut command = bench.command(["add", folder, "--as", source, "--expected"]);
     command.env("ICVAULT_IDENTITY", "identity").env("ICVAULT_P12_PASSWORD_FILE", "p12 password");
     Ran::of(command)
 }

@@ -55,7 +55,7 @@ fn rewritten(library: &str, folder: &str, unread: &[&str], torn: &[&str]) {
         for name in unread {
             fs::remove_file(bench.path(export).join(name)).unwrap();
         }
-        bench.open(["add", export, "--as", export]).succeeded();
+        bench.open(["add", export, "--as", export, "--expected"]).succeeded();
         let args = [script.to_str().unwrap(), library, export];
         let ran = program("python3", args, &bench.path("")).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
@@ -64,7 +64,7 @@ fn rewritten(library: &str, folder: &str, unread: &[&str], torn: &[&str]) {
         }
         assert!(ran.status.success(), "{said}");
         written += ran.stdout.iter().filter(|byte| **byte == b'\n').count();
-        bench.open(["add", export, "--as", export]).succeeded();
+        bench.open(["add", export, "--as", export, "--expected"]).succeeded();
         let found = bench.open(["diff", export, "--records", "--json"]).succeeded().json();
         let found = found.as_array().unwrap().iter();
         let titles: BTreeSet<&str> = found.map(|one| one["title"].as_str().unwrap()).collect();

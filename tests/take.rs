@@ -22,7 +22,7 @@ fn bench() -> Bench {
     let bench = Bench::with_vault();
     bench.write("export/Passwords.csv", APPLE);
     bench.write("export/Chrome.csv", CHROME);
-    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    bench.open(["add", "export", "--as", "logins", "--expected"]).ended_with(3);
     bench
 }
 
@@ -81,11 +81,11 @@ fn a_login_that_differs_from_file_to_file_is_not_guessed() {
     let bench = Bench::with_vault();
     bench.write("export/Chrome.csv", CHROME);
     bench.write("export/Copy.csv", CHROME);
-    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    bench.open(["add", "export", "--as", "logins", "--expected"]).succeeded();
     let shop = handle(&records(&bench), "shop");
     assert_eq!(bench.open(["cat", &shop]).succeeded().stdout, CHROME);
     bench.write("export/Old.csv", CHROME.replace("chrome password", "an old one"));
-    bench.open(["add", "export", "--as", "logins"]).succeeded();
+    bench.open(["add", "export", "--as", "logins", "--expected"]).succeeded();
     let which = bench.open(["cat", &shop]).ended_with(4);
     assert!(which.stderr.contains(&format!("logins:Old.csv#{shop}")), "{}", which.stderr);
     let old = bench.open(["cat", &format!("logins:Old.csv#{shop}")]).succeeded().stdout;
@@ -145,7 +145,7 @@ fn an_item_of_json_comes_out_as_a_file_of_its_format() {
     let name = "bitwarden_export_20260914.json";
     let file = samples().join("icloud-export/Passwords/Other managers").join(name);
     bench.write(&format!("export/{name}"), fs::read(&file).unwrap());
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     let records = records(&bench);
     let whole: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let items = whole["items"].as_array().unwrap();
@@ -167,7 +167,7 @@ fn certificates_and_keys_come_out_in_the_form_that_is_wanted() {
     let bench = Bench::with_vault();
     copy(&samples().join("icloud-export/Certificates"), &bench.path("export/Certificates"));
     copy(&samples().join("icloud-export/Keys"), &bench.path("export/Keys"));
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     let openssl = |args: &[&str]| {
         let said = program("openssl", args, &bench.path("")).output().unwrap();
         (said.status.success(), String::from_utf8_lossy(&said.stdout).into_owned())
@@ -219,7 +219,7 @@ fn certificates_and_keys_come_out_in_the_form_that_is_wanted() {
 fn what_is_general_is_written_as_any_file() {
     let bench = Bench::with_vault();
     copy(&samples().join("icloud-export/Certificates"), &bench.path("export"));
-    bench.open(["add", "export"]).succeeded();
+    bench.open(["add", "export", "--expected"]).succeeded();
     let mut extract = bench.command(["extract", "jordan.der", "--as", "pem", "-o", "out.pem"]);
     extract.env("ICVAULT_IDENTITY", "identity");
     Ran::of(extract).succeeded();

@@ -136,6 +136,13 @@ impl Ui {
         if self.verbose { usize::MAX } else { NAMED_MAX }
     }
 
+    /// The first of these names, and how many more there are.
+    pub(crate) fn named(&self, mut names: Vec<String>) -> String {
+        let more = names.split_off(names.len().min(self.named_max())).len();
+        let named = names.join(", ");
+        if more > 0 { format!("{named} and {more} more") } else { named }
+    }
+
     /// What counts seconds down for who looks on; others are told once how many there are.
     pub(crate) fn countdown(&self, what: &'static str, seconds: u32) -> Countdown {
         let target =

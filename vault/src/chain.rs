@@ -450,6 +450,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether it lacks more than is usual. Somebody may have accepted that.
+    pub fn is_suspect(&self) -> bool {
+        !self.shrunk.is_empty()
+    }
+
     /// How many items and records of a kind there are.
     pub fn holds(&self, kind: &str) -> Holds {
         let counts = self.counts.iter().filter(|count| count.kind == kind);

@@ -124,8 +124,9 @@ fn finished(summary: &Summary) -> Code {
     if summary.is_incomplete() { Code::Incomplete } else { Code::Done }
 }
 
-fn suspected(verb: &Add, added: &Added) -> Code {
-    if added.losses.is_some() && !verb.expected { Code::Incomplete } else { Code::Done }
+/// Whether more vanished than is usual, and nobody expected that.
+fn is_suspect(verb: &Add, added: &Added) -> bool {
+    added.losses.is_some() && !verb.expected
 }
 
 /// The snapshot's time.
@@ -190,7 +191,7 @@ fn document(verb: &Add, source: &str, added: &Added, head: Option<&str>) -> Valu
         "stores_opened": paths(&added.summary.stores_opened),
         "stores_closed": paths(&added.summary.stores_closed),
         "losses": alarms::document(added.losses.as_ref()),
-        "suspect": added.losses.is_some() && !verb.expected,
+        "suspect": is_suspect(verb, added),
         "omissions": omissions(&added.summary.exports),
         "lacking": lacking(&added.summary.lacking),
         "parts_missing": parts(&added.summary.parts_missing),
@@ -385,9 +386,10 @@ fn remove(session: &mut Session, verb: &Add, added: &Added, ui: &Ui) -> Result<C
 fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session) -> Result<Code> {
     session.remember(ui);
     let head = session.vault.head().map(|head| head.code);
+    let code = if is_suspect(verb, added) { Code::Incomplete } else { finished(&added.summary) };
     if verb.json {
         ui.json(&document(verb, source, added, head.as_deref()))?;
-        return Ok(finished(&added.summary).max(suspected(verb, added)));
+        return Ok(code);
     }
     let (id, number) = (super::short(added.id), added.number);
     ui.summary(format!("snapshot {id} (number {number}) of \"{}\"", ui::escape(source)))?;
@@ -443,7 +445,7 @@ fn tell(ui: &Ui, verb: &Add, source: &str, added: &Added, session: &mut Session)
     if let Some(losses) = &added.losses {
         alarms::tell(ui, losses, added, verb.expected)?;
     }
-    Ok(finished(&added.summary).max(suspected(verb, added)))
+    Ok(code)
 }
 
 fn reason(item: &LeftOut) -> (Option<&ItemPath>, &str) {
@@ -455,12 +457,19 @@ fn name_items<'a>(
     ui: &Ui,
     items: impl ExactSizeIterator<Item = (Option<&'a ItemPath>, &'a str)>,
 ) -> Result<()> {
-    let count = items.len();
-    let shown = ui.named_max();
-    for (path, reason) in items.take(shown) {
+    let line = |(path, reason): (Option<&ItemPath>, &str)| {
         let path = path.map(|path| ui::escape_bytes(&path.to_display()));
-        let path = path.unwrap_or_else(|| "?".to_owned());
-        ui.summary(format!("  {path}: {}", ui::escape(reason)))?;
+        format!("{}: {}", path.as_deref().unwrap_or("?"), ui::escape(reason))
+    };
+    name_lines(ui, items.map(line))
+}
+
+/// As many of these lines as a person reads.
+fn name_lines(ui: &Ui, lines: impl ExactSizeIterator<Item = String>) -> Result<()> {
+    let count = lines.len();
+    let shown = ui.named_max();
+    for line in lines.take(shown) {
+        ui.summary(format!("  {line}"))?;
     }
     if count > shown {
         ui.summary(format!("  and {} more (-v names all)", count - shown))?;
@@ -535,12 +544,7 @@ fn tell_omissions(ui: &Ui, summary: &Summary) -> Result<()> {
             each_part(&summary.parts_missing).map(|(told, number)| told.part(number)).collect();
         let count = ui::count(missing.len() as u64, "part");
         ui.summary(format!("missing of a take-out: {count}"))?;
-        for name in missing.iter().take(ui.named_max()) {
-            ui.summary(format!("  {}", ui::escape(name)))?;
-        }
-        if let Some(more) = missing.len().checked_sub(ui.named_max()).filter(|&more| more > 0) {
-            ui.summary(format!("  and {more} more (-v names all)"))?;
-        }
+        name_lines(ui, missing.iter().map(|name| ui::escape(name)))?;
     }
     for (table, count) in &summary.notes_missing {
         let (notes, table) = (ui::count(*count, "note"), ui::escape_bytes(&table.to_display()));

@@ -82,13 +82,7 @@ fn named(ui: &Ui, loss: &Loss) -> String {
     let mut titles: Vec<String> =
         loss.titles.iter().map(|title| ui::plain(title.as_bytes())).collect();
     titles.dedup();
-    let shown = ui.named_max().min(titles.len());
-    let more = titles.split_off(shown).len();
-    match (titles.is_empty(), more) {
-        (true, _) => String::new(),
-        (false, 0) => format!(" ({})", titles.join(", ")),
-        (false, more) => format!(" ({} and {more} more)", titles.join(", ")),
-    }
+    if titles.is_empty() { String::new() } else { format!(" ({})", ui.named(titles)) }
 }
 
 /// What a suspect snapshot lacks: `40 contacts of 47 missing`.

@@ -185,10 +185,9 @@ fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
     }
     let never = Kind::ALL.into_iter().filter(|kind| !newest.contains_key(kind.as_str()));
     let never: Vec<Kind> = never.collect();
-    let held: Vec<String> = newest.keys().map(|&kind| kind.to_owned()).collect();
     let now = session::now();
     let mut documents = Vec::new();
-    for (kind, (info, items)) in newest {
+    for (kind, (info, items)) in &newest {
         if facts.json {
             documents.push(json!({
                 "kind": kind,
@@ -201,7 +200,7 @@ fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
         } else {
             let text = format!(
                 "{kind}: {} in {} ({}), {} old",
-                ui::count(items, "file"),
+                ui::count(*items, "file"),
                 info.snapshot.source,
                 super::short(info.id),
                 ui::age(info.time, now)
@@ -212,13 +211,13 @@ fn kinds(facts: &mut Facts<'_>, snapshots: &[SnapshotInfo]) -> Result<()> {
     if facts.json {
         facts.add("kinds", "kinds", Value::Array(documents))?;
     }
-    never_exported(facts, &held)?;
+    never_exported(facts, newest.into_keys())?;
     never_added(facts, &never)
 }
 
 /// What the exports of the kinds that were added never hold.
-fn never_exported(facts: &mut Facts<'_>, kinds: &[String]) -> Result<()> {
-    let exports: Vec<Export> = kinds.iter().flat_map(|kind| menus::exports(kind)).collect();
+fn never_exported<'k>(facts: &mut Facts<'_>, kinds: impl Iterator<Item = &'k str>) -> Result<()> {
+    let exports: Vec<Export> = kinds.flat_map(menus::exports).collect();
     if facts.json {
         return facts.add("omissions", "not in exports", omissions(&exports));
     }

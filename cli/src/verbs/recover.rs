@@ -346,14 +346,7 @@ fn rehearse(
             titles.push(title);
         }
     }
-    let shown = ui.named_max();
-    let more = titles.len().saturating_sub(shown);
-    titles.truncate(shown);
-    let mut names = titles.join(", ");
-    if more > 0 {
-        names.push_str(&format!(" and {more} more"));
-    }
-    ui.note(format!("missing now: {}: {names}", counted_all(kinds)));
+    ui.note(format!("missing now: {}: {}", counted_all(kinds), ui.named(titles)));
     for kind in beside::KINDS {
         let of_kind = missing.iter().zip(groups);
         let of_kind = of_kind.filter(|(missing, _)| missing.record.facts.kind == kind.as_str());

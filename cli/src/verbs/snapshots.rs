@@ -29,8 +29,7 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
     found.retain(|info| {
         since.is_none_or(|since| info.time >= since) && until.is_none_or(|until| info.time <= until)
     });
-    let is_suspect = |info: &SnapshotInfo| !info.snapshot.shrunk.is_empty();
-    let accepted = match found.iter().any(is_suspect) {
+    let accepted = match found.iter().any(|info| info.snapshot.is_suspect()) {
         true => session.vault.accepted()?,
         false => BTreeSet::new(),
     };
@@ -62,7 +61,7 @@ pub(crate) fn snapshots(args: &Args, verb: &Snapshots, ui: &Ui) -> Result<Code> 
 fn accept(args: &Args, verb: &Snapshots, text: &str, ui: &Ui) -> Result<Code> {
     let mut session = session::open(args, ui, Purpose::Write)?;
     let info = names::whole_snapshot(&session.vault, text.as_ref())?;
-    let is_suspect = !info.snapshot.shrunk.is_empty();
+    let is_suspect = info.snapshot.is_suspect();
     let is_new = is_suspect && !session.vault.accepted()?.contains(&info.id);
     if is_new {
         session.vault.accept(vec![info.id], session::now())?;
@@ -99,7 +98,7 @@ fn line(info: &SnapshotInfo, accepted: &BTreeSet<EntryId>) -> String {
         line.push_str("  ");
         line.push_str(&ui::escape(&info.snapshot.label));
     }
-    if !info.snapshot.shrunk.is_empty() {
+    if info.snapshot.is_suspect() {
         let word = if accepted.contains(&info.id) { "accepted" } else { "suspect" };
         line.push_str(&format!("  {word}: {}", alarms::words(info)));
     }
@@ -131,7 +130,7 @@ fn document(info: &SnapshotInfo, accepted: &BTreeSet<EntryId>) -> Value {
         "label": info.snapshot.label,
         "host": info.snapshot.host,
         "counts": info.snapshot.counts.iter().map(count).collect::<Value>(),
-        "suspect": !info.snapshot.shrunk.is_empty() && !accepted.contains(&info.id),
+        "suspect": info.snapshot.is_suspect() && !accepted.contains(&info.id),
         "accepted": accepted.contains(&info.id),
         "shrunk": alarms::shrunk(info),
         "new": info.snapshot.new.map(|(items, bytes)| json!({ "items": items, "bytes": bytes })),

@@ -175,9 +175,7 @@ impl Summary {
         self.exports.extend(omissions.exports);
         self.lacking.extend(omissions.lacks.into_iter().map(|lack| (path.clone(), lack)));
     }
-}
 
-impl Summary {
     /// As a snapshot records it.
     fn counts(&self) -> Vec<Count> {
         let kinds = self.kinds.keys().chain(self.records.keys());

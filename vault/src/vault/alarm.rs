@@ -233,7 +233,7 @@ impl Vault {
 fn last_trusted(vault: &Vault, snapshot: &Snapshot) -> Option<SnapshotInfo> {
     let mut found = vault.by_id(snapshot.parent?).ok()?;
     let mut accepted = None;
-    while !found.snapshot.shrunk.is_empty()
+    while found.snapshot.is_suspect()
         && !accepted.get_or_insert_with(|| vault.accepted().unwrap_or_default()).contains(&found.id)
         && let Some(parent) = found.snapshot.parent
     {

@@ -661,14 +661,18 @@ pub fn missing_records(
         changes
     };
     let mut missing: Vec<RecordChanges> = from.iter().map(compare).collect();
+    let removed = |change: &&RecordChange| change.fate == Fate::Removed;
+    let has_removed = |one: &RecordChanges| one.changes.iter().any(|change| removed(&change));
+    if !missing.iter().any(has_removed) {
+        return missing;
+    }
     let mut later =
         Later { vault, all: vault.snapshots().unwrap_or_default(), gone: HashMap::new() };
     for (info, one) in from.iter().zip(&mut missing) {
-        if let Some(newest) = own(info) {
+        if let Some(newest) = own(info).filter(|_| has_removed(one)) {
             later.drop_what_lives_on(info, newest, one);
         }
     }
-    let removed = |change: &&RecordChange| change.fate == Fate::Removed;
     let records = missing.iter().flat_map(|one| &one.changes).filter(removed);
     let mut wanted = Wanted::default();
     records.for_each(|change| wanted.want(change.record()));

@@ -96,9 +96,12 @@ impl PartNames {
     /// # Errors
     /// When a part of a tree is lost.
     pub(super) fn learn(&mut self, vault: &Vault, source: &str) -> Result<()> {
+        if self.is_whole() {
+            return Ok(());
+        }
         let mut left = ITEMS_MAX;
         for info in vault.snapshots()?.iter().rev().filter(|it| it.snapshot.source == source) {
-            if self.0.values().all(|seen| seen.missing().next().is_none()) {
+            if self.is_whole() {
                 return Ok(());
             }
             let groups: BTreeSet<_> = self.0.keys().cloned().collect();
@@ -118,6 +121,10 @@ impl PartNames {
             self.0.retain(|key, _| groups.contains(key));
         }
         Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.values().all(|seen| seen.missing().next().is_none())
     }
 
     /// What is missing.

@@ -66,7 +66,7 @@ pub fn scan(
 ) -> io::Result<Scanned> {
     content.rewind()?;
     let Some(bytes) = hold(content)? else { return Ok(Scanned::nothing(TOO_LONG)) };
-    if bytes.trim_ascii().is_empty() {
+    if bytes.is_empty() {
         return Ok(Scanned::nothing(EMPTY));
     }
     if !is_text(&bytes) {
