@@ -231,3 +231,113 @@ fn a_mailbox_with_other_messages_than_its_table_counts_is_told() {
 fn table(mailbox: &Path) -> Vec<u8> {
     fs::read(mailbox.join("table_of_contents")).unwrap()
 }
+
+/// What Mail keeps of a message in files of their own is in the message that comes out.
+#[test]
+fn attachments_in_files_of_their_own_are_in_the_message() {
+    if !has(&["python3", "tar"]) {
+        return;
+    }
+    let store = samples().join("icloud-export/Mail/Archive.mbox");
+    let pdf = fs::read(store.join("Attachments/4713/2/ticket.pdf")).unwrap();
+    let partial = fs::read(store.join("Messages/4713.partial.emlx")).unwrap();
+    let sent = fs::read_to_string(store.join("../Your ticket.eml")).unwrap();
+    let sent = sent.replace("\r\n", "\n");
+    let encoded = sent.split("base64\n\n").nth(1).unwrap().split("\n\n--").next().unwrap();
+    let message = "export/a.mbox/Messages/4713.partial.emlx";
+    for (beside, content) in [
+        ("export/a.mbox/Attachments/4713/2/ticket.pdf", pdf.as_slice()),
+        ("export/a.mbox/Messages/4713.2.emlxpart", encoded.as_bytes()),
+    ] {
+        let bench = Bench::with_vault();
+        bench.write(message, &partial);
+        bench.write(beside, content);
+        bench.write("export/other.eml", &sent);
+        bench.open(["add", "export", "--as", "mail"]).succeeded();
+        assert_whole(&bench, &pdf);
+        // An archive that has the message first.
+        let names = [message, beside].map(|name| name.strip_prefix("export/").unwrap());
+        let args = ["-cf", "a.tar", "-C", "export", names[0], "other.eml", names[1]];
+        assert!(program("tar", args, &bench.path("")).status().unwrap().success());
+        let bench = bench_with(&bench, "a.tar");
+        assert_whole(&bench, &pdf);
+    }
+}
+
+/// A vault with what is in an archive.
+fn bench_with(other: &Bench, archive: &str) -> Bench {
+    let bench = Bench::with_vault();
+    let mut command = bench.command(["add", "-", "--as", "mail"]);
+    command.env("ICVAULT_IDENTITY", "identity");
+    command.stdin(fs::File::open(other.path(archive)).unwrap());
+    crate::support::Ran::of(command).succeeded();
+    bench
+}
+
+/// The one message is whole, wherever it comes out.
+fn assert_whole(bench: &Bench, pdf: &[u8]) {
+    let listed = bench.open(["list", "--records", "--kind", "mail", "--json"]).succeeded().json();
+    let messages = listed.as_array().unwrap();
+    assert!(
+        messages.len() == 2 && messages.iter().all(|it| it["warnings"] == json!([])),
+        "{listed}"
+    );
+    let is_partial = |it: &&Value| it["path"].as_str().unwrap().ends_with(".partial.emlx");
+    let message = messages.iter().find(is_partial).unwrap();
+    let handle = message["handle"].as_str().unwrap();
+    bench.open(["extract", handle, "--as", "eml", "-o", "one.eml"]).succeeded();
+    bench.open(["extract", "--kind", "mail", "-o", "all.mbox"]).succeeded();
+    for (verb, file) in [("files", "one.eml"), ("mailbox", "all.mbox")] {
+        let told = python(verb, &bench.path(""), &[bench.path(file)]);
+        let attachment = json!([["ticket.pdf", "application/pdf", pdf.len()]]);
+        assert!(
+            !told.is_empty() && told.iter().all(|it| it["attachments"] == attachment),
+            "{verb}"
+        );
+    }
+    let shown = bench.open(["show", handle]).succeeded().stdout;
+    assert!(shown.contains(&format!("ticket.pdf (application/pdf, {} bytes)", pdf.len())));
+    // The file itself is as it was.
+    let path = message["path"].as_str().unwrap();
+    let file = bench.open(["cat", &format!("mail:{path}")]).succeeded().bytes;
+    let stored = samples().join("icloud-export/Mail/Archive.mbox/Messages/4713.partial.emlx");
+    assert!(file == fs::read(stored).unwrap());
+    bench.open(["check", "--read-data"]).succeeded();
+}
+
+#[test]
+fn attachments_that_are_not_there_are_told() {
+    let bench = Bench::with_vault();
+    let store = samples().join("icloud-export/Mail/Archive.mbox");
+    let [partial, attachment] = ["Messages/4713.partial.emlx", "Attachments/4713/2/ticket.pdf"]
+        .map(|name| fs::read(store.join(name)).unwrap());
+    bench.write("export/a.mbox/Messages/4713.partial.emlx", partial);
+    // That of another message.
+    bench.write("export/a.mbox/Attachments/4712/2/ticket.pdf", attachment);
+    let added = bench.open(["add", "export", "--as", "mail", "--json"]).ended_with(3).json();
+    let lacking = &added["lacking"][0];
+    assert_eq!(lacking["lack"], "attachments", "{added}");
+    assert_eq!(lacking["path"], "a.mbox/Messages/4713.partial.emlx", "{added}");
+    let listed = bench.open(["list", "--records", "--kind", "mail", "--json"]).succeeded().json();
+    assert_eq!(listed[0]["warnings"], json!(["its attachments are in other files"]), "{listed}");
+    let handle = listed[0]["handle"].as_str().unwrap();
+    let shown = bench.open(["show", handle]).succeeded().stdout;
+    assert!(shown.contains("ticket.pdf (application/pdf, in another file)"), "{shown}");
+}
+
+/// A key that was sent: its name is not told where everybody reads.
+#[test]
+fn a_sealed_attachment_stays_sealed() {
+    let bench = Bench::with_vault();
+    let store = samples().join("icloud-export");
+    let partial = store.join("Mail/Archive.mbox/Messages/4713.partial.emlx");
+    bench.write("export/Messages/4713.partial.emlx", fs::read(partial).unwrap());
+    let key = fs::read(store.join("Keys/server-key.pem")).unwrap();
+    bench.write("export/Attachments/4713/2/secret name.pem", key);
+    bench.open(["add", "export", "--as", "mail"]).succeeded();
+    let listed = bench.open(["list", "--records", "--kind", "mail", "--json"]).succeeded().json();
+    assert_eq!(listed[0]["warnings"], json!(["its attachments are in other files"]), "{listed}");
+    let handle = listed[0]["handle"].as_str().unwrap();
+    let shown = bench.open(["show", handle]).succeeded().stdout;
+    assert!(!shown.contains("secret name"), "{shown}");
+}

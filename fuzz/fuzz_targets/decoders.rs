@@ -341,6 +341,9 @@ fn messages(data: &[u8]) {
     let found = mailbox(data);
     for (record, bytes) in &found {
         kinds::messages::fields(bytes);
+        let content = bytes.get(..bytes.len().min(64)).unwrap_or_default();
+        let attachment = kinds::messages::Attachment { section: "2", content, is_encoded: false };
+        kinds::messages::complete(bytes, &[attachment]);
         let alone = mailbox(bytes);
         assert!(alone.len() == 1 && alone[0].0.essence == record.essence);
     }

@@ -565,6 +565,7 @@ fn lack_in_words(lack: Lack) -> &'static str {
         Lack::End => "cut off",
         Lack::Key => "a PKCS#12 store with certificates and no key",
         Lack::Account => "opens only in the account it was exported from; export it unencrypted",
+        Lack::Attachments => "a message whose attachments are in files that are not there",
     }
 }
 

@@ -125,11 +125,13 @@ pub enum Lack {
     Key,
     /// All of it, for who does not have the account that it was made with.
     Account,
+    /// Parts of a message that are in files of their own.
+    Attachments,
 }
 
 impl Lack {
     /// Every lack, in the order of its declaration.
-    pub const ALL: [Self; 3] = [Self::End, Self::Key, Self::Account];
+    pub const ALL: [Self; 4] = [Self::End, Self::Key, Self::Account, Self::Attachments];
 
     /// Its name in output.
     pub const fn as_str(self) -> &'static str {
@@ -137,6 +139,7 @@ impl Lack {
             Self::End => "end",
             Self::Key => "key",
             Self::Account => "account",
+            Self::Attachments => "attachments",
         }
     }
 }

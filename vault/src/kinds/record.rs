@@ -37,6 +37,8 @@ pub struct Record {
     pub is_closed: bool,
     /// What says that two files are parts of one thing: the content identifier of a Live Photo.
     pub link: Option<Vec<u8>>,
+    /// How many parts of it are in files of their own: attachments of a message.
+    pub apart: u32,
     /// Where in the content it is.
     pub locator: Locator,
 }

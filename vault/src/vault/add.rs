@@ -814,9 +814,11 @@ impl<'a> Adder<'a> {
             self.mailboxes.found(&file.entry.path, count);
         }
         let is_told = file.whole.is_some();
+        let is_message = file.whole.as_ref().is_some_and(|record| record.kind == Kind::Mail);
+        self.assets.take_attachment(&file.entry.path, compartment, &content);
         if let Some(Beside::Messages(count)) = file.beside {
             self.mailboxes.told(&file.entry.path, count.into());
-        } else if !self.is_part_of_bundle() {
+        } else if is_message || !self.is_part_of_bundle() {
             let part = (&content, file.length);
             self.take_part(&file.entry.path, compartment, part, file.whole, file.beside);
         }
@@ -852,6 +854,9 @@ impl<'a> Adder<'a> {
         if sheet.format.is_file() && sheet.members.is_empty() && self.is_part_of_bundle() {
             return Ok(());
         }
+        // A message of which parts are in other files is told with them.
+        let apart = sheet.records.pop_if(|record| record.apart > 0 && sheet.members.is_empty());
+        file.whole = apart.map(Box::new).or(file.whole.take());
         let Some(chunks) = &file.chunks else { return Ok(()) };
         for record in &sheet.records {
             // One that another file brings cannot be opened by itself.
@@ -876,18 +881,19 @@ impl<'a> Adder<'a> {
         beside: Option<Beside>,
     ) {
         if let Some(mut record) = whole.map(|record| *record) {
-            let is_note = record.kind == Kind::Note;
-            if compartment == Compartment::General && !is_note {
+            let is_picture = !matches!(record.kind, Kind::Note | Kind::Mail);
+            if compartment == Compartment::General && is_picture {
                 // What is the same in all the metadata may differ in the picture.
                 let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
                 record.essence.extend(ids);
             }
             let (path, content) = (path.clone(), content.clone());
+            let kind = record.kind;
             let file = WholeFile { path, compartment, record, content, length };
-            if is_note {
-                self.assets.take_note(file);
-            } else {
-                self.assets.take_picture(file);
+            match kind {
+                Kind::Note => self.assets.take_note(file),
+                Kind::Mail => self.assets.take_message(file),
+                _ => self.assets.take_picture(file),
             }
         }
         let path = path.clone();
@@ -905,6 +911,9 @@ impl<'a> Adder<'a> {
             let compartment = asset.main.compartment;
             let kind = asset.main.record.kind;
             *self.summary.records.entry((compartment, kind)).or_default() += 1;
+            if asset.main.record.apart > 0 {
+                self.summary.lacking.push((asset.main.path.clone(), Lack::Attachments));
+            }
             self.recorders.of(compartment).take_asset(asset)?;
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! Which files of a folder are one thing: a photo, its film, what was edited, and what tells of it;
-//! and which table tells of which note.
+//! a message and the attachments that Mail keeps beside it; and which table tells of which note.
 //!
 //! What is told of one file stands in others beside it, so a folder's pictures are held until its
 //! end, some 500 bytes each.
@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
+use super::surroundings::{AttachmentPlace, message_place};
 use crate::chunk::Content;
 use crate::files::{ItemPath, collision_key};
 use crate::keys::Compartment;
 use crate::kinds::pictures::Detail;
-use crate::kinds::{Kind, Record, notes};
+use crate::kinds::{Kind, Record, messages, notes};
 
 /// Endings of pictures as a camera's sensor saw them, which lie beside what was made of them.
 const RAW: &[&[u8]] = &[b"dng", b"raw", b"cr2", b"cr3", b"nef", b"arw", b"raf", b"orf", b"rw2"];
+/// How long the paths of files are together that belong to one, in bytes: they are a part of a
+/// value of the tree.
+const BESIDE_MAX: usize = 4096;
 
 /// A picture, and the other files of the same thing.
 pub(super) struct Asset {
@@ -54,6 +58,23 @@ struct Folder {
     pictures: Vec<WholeFile>,
     sidecars: Vec<Sidecar>,
     details: BTreeMap<Vec<u8>, Detail>,
+    /// Messages of which parts are in other files, and such parts, by the number of the message.
+    messages: BTreeMap<Vec<u8>, Message>,
+}
+
+#[derive(Default)]
+struct Message {
+    file: Option<WholeFile>,
+    attachments: Vec<Attachment>,
+}
+
+/// A part of a message in a file of its own.
+struct Attachment {
+    path: ItemPath,
+    compartment: Compartment,
+    section: String,
+    /// What is the same when its content is.
+    essence: Vec<u8>,
 }
 
 impl Assets {
@@ -70,6 +91,36 @@ impl Assets {
     pub(super) fn take_details(&mut self, path: &ItemPath, details: Vec<Detail>) {
         let named = details.into_iter().map(|it| (collision_key(it.name.as_bytes()), it));
         self.folder(path).details.extend(named);
+    }
+
+    /// Takes a message of which parts are in other files.
+    pub(super) fn take_message(&mut self, file: WholeFile) {
+        let (store, number) = message_place(&file.path);
+        let folder = self.folders.entry(store.to_vec()).or_default();
+        let message = folder.messages.entry(number.to_vec()).or_default();
+        message.file = Some(file);
+    }
+
+    /// Takes a file that may be a part of a message, by where it lies.
+    pub(super) fn take_attachment(
+        &mut self,
+        path: &ItemPath,
+        compartment: Compartment,
+        content: &Content,
+    ) {
+        let Some(AttachmentPlace { store, message, section, .. }) = AttachmentPlace::of(path)
+        else {
+            return;
+        };
+        let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
+        let attachment = Attachment {
+            path: path.clone(),
+            compartment,
+            section: section.to_owned(),
+            essence: ids.copied().collect(),
+        };
+        let folder = self.folders.entry(store.to_vec()).or_default();
+        folder.messages.entry(message.to_vec()).or_default().attachments.push(attachment);
     }
 
     /// Takes a note that lies in a folder of its own name.
@@ -112,6 +163,13 @@ impl Assets {
         let folder = self.folder(path);
         folder.pictures.retain(|picture| picture.path != *path);
         folder.sidecars.retain(|sidecar| sidecar.path != *path);
+        let place = AttachmentPlace::of(path).map(|place| (place.store, place.message));
+        for (store, number) in [Some(message_place(path)), place].into_iter().flatten() {
+            let folder = self.folders.get_mut(store);
+            if let Some(message) = folder.and_then(|folder| folder.messages.get_mut(number)) {
+                message.forget(path);
+            }
+        }
         self.notes.retain(|note| note.path != *path);
         self.empty.retain(|note| note != path);
     }
@@ -160,6 +218,14 @@ fn is_above(table: &ItemPath, path: &ItemPath) -> bool {
 
 impl Folder {
     fn assets(mut self) -> Vec<Asset> {
+        let messages = std::mem::take(&mut self.messages);
+        let messages = messages.into_values().filter_map(Message::asset);
+        let mut assets = self.pictures();
+        assets.extend(messages);
+        assets
+    }
+
+    fn pictures(mut self) -> Vec<Asset> {
         // The first of each name is what the others belong to.
         self.pictures.sort_by_cached_key(|picture| {
             let name = Name::of(&picture.path);
@@ -180,7 +246,9 @@ impl Folder {
                 assets.get(at).is_some_and(|asset| asset.main.goes_with(&picture, &name))
             });
             match place.and_then(|at| assets.get_mut(at)) {
-                Some(asset) => asset.join(picture.path, &picture.record.essence),
+                Some(asset) => {
+                    asset.join(picture.path, &picture.record.essence);
+                }
                 None => {
                     let at = assets.len();
                     named.entry(name.stem).or_insert(at);
@@ -205,10 +273,47 @@ impl Folder {
     }
 }
 
+impl Message {
+    fn forget(&mut self, path: &ItemPath) {
+        self.file.take_if(|file| file.path == *path);
+        self.attachments.retain(|attachment| attachment.path != *path);
+    }
+
+    /// The message with what there is of its parts; none of parts without a message.
+    fn asset(self) -> Option<Asset> {
+        let Self { file, mut attachments } = self;
+        let main = file?;
+        let compartment = main.compartment;
+        let mut asset = Asset { main, beside: Vec::new() };
+        attachments.sort_by(|one, other| one.path.cmp(&other.path));
+        let sections: BTreeSet<&str> = attachments.iter().map(|it| it.section.as_str()).collect();
+        let (wanted, there) = (asset.main.record.apart, sections.len());
+        asset.main.record.apart = wanted.saturating_sub(u32::try_from(there).unwrap_or(u32::MAX));
+        // The paths of what is sealed are sealed.
+        let joined: Vec<bool> = attachments
+            .iter()
+            .map(|it| {
+                let essence = [it.section.as_bytes(), &[0], &it.essence].concat();
+                it.compartment == compartment && asset.join(it.path.clone(), &essence)
+            })
+            .collect();
+        if asset.main.record.apart == 0 && joined.iter().all(|is_joined| *is_joined) {
+            asset.main.record.warnings.retain(|warning| *warning != messages::PARTIAL);
+        }
+        Some(asset)
+    }
+}
+
 impl Asset {
-    fn join(&mut self, path: ItemPath, essence: &[u8]) {
+    /// Takes a file that belongs to it; more of them than a tree takes stay items of their own.
+    fn join(&mut self, path: ItemPath, essence: &[u8]) -> bool {
+        let length: usize = self.beside.iter().map(|path| path.key().len()).sum();
+        if length + path.key().len() > BESIDE_MAX {
+            return false;
+        }
         self.main.record.essence.extend_from_slice(essence);
         self.beside.push(path);
+        true
     }
 }
 
@@ -299,6 +404,7 @@ mod tests {
                 warnings: Vec::new(),
                 is_closed: false,
                 link: link.map(|link| link.as_bytes().to_vec()),
+                apart: 0,
                 locator: Locator::Bytes(Vec::new()),
             },
             content: Content::default(),

@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 
 use super::list::find_by;
 use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
-use super::surroundings::log_of;
+use super::surroundings::{AttachmentPlace, log_of};
 use super::{Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, passwords};
 use crate::chain::Trees;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
+use crate::kinds::messages::{self, Attachment};
 use crate::kinds::{self, Field, Format, Identity, Kept, Kind, Taken, Whole};
 use crate::tree::{self, Lookup, Range};
 use crate::wire::Malformed;
@@ -210,7 +211,11 @@ impl<'v> RecordReader<'v> {
                         .range(&part.content, range, &mut |part| bytes.extend_from_slice(part))?;
                 }
                 let frame = frame.iter().map(|range| part(chunks, &item, range));
-                OpenedRecord { format, frame: frame.collect::<Result<_>>()?, bytes }
+                let frame = frame.collect::<Result<_>>()?;
+                if format == Format::Messages && !place.beside.is_empty() {
+                    bytes = self.with_attachments(&bytes, place, record.compartment)?;
+                }
+                OpenedRecord { format, frame, bytes }
             }
             RecordBytes::Derived(how) if item.facts.length > kinds::CONTENT_MAX => {
                 derived_streamed(self.vault, self.info, format, &item, how)?
@@ -268,6 +273,35 @@ impl<'v> RecordReader<'v> {
             beside.push((path.clone(), fields.unwrap_or_default()));
         }
         Ok(beside)
+    }
+
+    /// A message with what Mail keeps of it in other files.
+    fn with_attachments(
+        &mut self,
+        message: &[u8],
+        place: &RecordPlace,
+        compartment: Compartment,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let mut read = Vec::new();
+        let mut length = message.len() as u64;
+        for path in &place.beside {
+            let Some(place) = AttachmentPlace::of(path) else { continue };
+            let item = find_by(&mut self.chunks, self.vault, self.info, path)?;
+            let Some(item) = item.filter(|item| is_file(item, compartment)) else { continue };
+            length = length.saturating_add(item.facts.length);
+            if length > RECORD_MAX {
+                return Err(too_long());
+            }
+            read.push((place, part(&mut self.chunks, &item, &(0..item.facts.length))?));
+        }
+        // As it stood in the message comes before what was decoded.
+        read.sort_by_key(|(place, _)| !place.is_encoded);
+        let attachments = read.iter().map(|(place, content)| Attachment {
+            section: place.section,
+            content,
+            is_encoded: place.is_encoded,
+        });
+        Ok(messages::complete(message, &attachments.collect::<Vec<_>>()))
     }
 
     /// The write-ahead log of a database.

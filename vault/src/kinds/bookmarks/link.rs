@@ -149,6 +149,7 @@ impl Link {
             warnings: Vec::new(),
             is_closed: false,
             link: None,
+            apart: 0,
             locator: Locator::Bytes(vec![range]),
         }
     }

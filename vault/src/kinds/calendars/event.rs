@@ -173,6 +173,7 @@ impl Event {
             warnings: warnings.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect(),
             is_closed: false,
             link: None,
+            apart: 0,
             locator,
         }
     }

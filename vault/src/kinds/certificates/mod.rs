@@ -210,6 +210,7 @@ impl Told {
             warnings: self.warnings,
             is_closed: self.is_closed,
             link: None,
+            apart: 0,
             locator,
         }
     }

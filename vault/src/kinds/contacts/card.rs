@@ -152,6 +152,7 @@ impl Card {
             warnings: warnings.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect(),
             is_closed: false,
             link: None,
+            apart: 0,
             locator: Locator::Bytes(vec![piece.range]),
         }
     }

@@ -79,6 +79,7 @@ pub fn scan(
         warnings: Vec::new(),
         is_closed: false,
         link: None,
+        apart: 0,
         locator: Locator::Bytes(vec![range]),
     })?;
     Ok(Scanned { layout: "a document", records: 1, ..Scanned::default() })

@@ -149,6 +149,7 @@ fn record(name: &[u8], totals: &Totals) -> Record {
         warnings: Vec::new(),
         is_closed: false,
         link: None,
+        apart: 0,
         locator: Locator::Derived(name.to_vec()),
     }
 }

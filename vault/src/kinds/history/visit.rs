@@ -101,6 +101,7 @@ impl Visit {
             warnings: Vec::new(),
             is_closed: false,
             link: None,
+            apart: 0,
             locator: Locator::Bytes(vec![range]),
         }
     }

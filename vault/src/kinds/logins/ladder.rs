@@ -49,6 +49,7 @@ impl Census {
             warnings: parts.warnings,
             is_closed: false,
             link: None,
+            apart: 0,
             locator: Locator::Bytes(vec![range]),
         }
     }

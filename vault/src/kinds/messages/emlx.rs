@@ -58,7 +58,7 @@ pub(super) fn scan(
     let mut message = Message::new();
     let mut last: Option<[u8; 32]> = None;
     let mut list = Vec::new();
-    let mut warnings = Vec::new();
+    let (mut warnings, mut apart) = (Vec::new(), 0_u32);
     let mut scanned =
         Scanned { layout: "a message of Apple Mail", records: 1, ..Scanned::default() };
     let (list_start, elsewhere) = (Finder::new(LIST_START), Finder::new(ELSEWHERE_LINE));
@@ -86,10 +86,12 @@ pub(super) fn scan(
         let near = |word: &[u8]| start(bytes, settled.min(left).saturating_add(word.len() - 1));
         let next = list_start.find(near(LIST_START)).map_or(left, |at| at + 1);
         let length = settled.min(left).min(next);
-        let with_behind = start(view, behind + near(ELSEWHERE_LINE).len());
-        if !warnings.contains(&PARTIAL) && elsewhere.find(with_behind).is_some() {
-            warnings.push(PARTIAL);
-        }
+        // A line belongs to where its first letter is, which has its line end before it.
+        let from = behind.saturating_sub(1);
+        let lines = start(view, behind + near(ELSEWHERE_LINE).len());
+        let lines = elsewhere.find_iter(tail(lines, from));
+        let begun = lines.filter(|at| from + at + 1 < behind + length).count();
+        apart = apart.saturating_add(u32::try_from(begun).unwrap_or(u32::MAX));
         let bytes = start(bytes, length);
         message.push(bytes);
         if last.is_some() {
@@ -112,7 +114,10 @@ pub(super) fn scan(
         warnings.push(WRONG_COUNT);
     }
     let (header, whole) = message.finish();
-    let found = Found { date: date_received(&list), warnings, range: 0..window.offset() };
+    if apart > 0 {
+        warnings.push(PARTIAL);
+    }
+    let found = Found { date: date_received(&list), warnings, apart, range: 0..window.offset() };
     each(record(header, &last.unwrap_or(whole), found))?;
     Ok(scanned)
 }

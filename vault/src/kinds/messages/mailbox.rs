@@ -102,7 +102,7 @@ fn finish(
     if last.is_some_and(|last| !last.ends_line() || !last.closes(header)) {
         scanned.lack(Lack::End);
     }
-    let found = Found { date: begun.date, warnings: Vec::new(), range: begun.start..end };
+    let found = Found { date: begun.date, range: begun.start..end, ..Found::default() };
     each(record(header, &digest, found))?;
     message.clear();
     scanned.records += 1;

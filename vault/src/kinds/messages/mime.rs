@@ -29,6 +29,8 @@ const NAME_MAX: usize = 1024;
 
 /// A part that has no parts.
 pub(super) struct Part<'a> {
+    /// Its number among the parts, as IMAP has it: `2`, `1.2` (RFC 3501, 6.4.5).
+    pub(super) section: String,
     /// `text/plain`, `image/jpeg` …
     pub(super) media_type: String,
     /// What its sender called it; empty if nothing.
@@ -40,6 +42,8 @@ pub(super) struct Part<'a> {
     charset: String,
     encoding: Encoding,
     body: &'a [u8],
+    /// Header and body.
+    pub(super) whole: &'a [u8],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,11 +56,12 @@ enum Encoding {
 /// The parts of a message in their order.
 pub(super) fn parts(message: &[u8]) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
-    walk(message, 0, &mut parts);
+    walk(message, "", 0, &mut parts);
     parts
 }
 
-fn walk<'a>(bytes: &'a [u8], depth: usize, parts: &mut Vec<Part<'a>>) {
+/// Adds the parts of an entity, which is the part `section` of the message, or all of it.
+fn walk<'a>(bytes: &'a [u8], section: &str, depth: usize, parts: &mut Vec<Part<'a>>) {
     let fields = HeaderFields::new(bytes);
     let body = fields.clone().body();
     let content_type = header::word(fields.value("Content-Type"));
@@ -66,25 +71,24 @@ fn walk<'a>(bytes: &'a [u8], depth: usize, parts: &mut Vec<Part<'a>>) {
     let delimited = boundary.and_then(|boundary| Delimited::new(body, boundary.as_bytes()));
     match delimited {
         Some(inner) if depth < DEPTH_MAX => {
-            for part in inner {
+            for (nth, part) in (1..).zip(inner) {
                 if parts.len() == PARTS_MAX {
                     break;
                 }
-                walk(part, depth + 1, parts);
+                let above = if section.is_empty() { String::new() } else { format!("{section}.") };
+                walk(part, &format!("{above}{nth}"), depth + 1, parts);
             }
         }
         // Parts that are not there were meant as text.
-        None if is_multipart => parts.push(Part::new(&fields, None, body)),
-        _ => parts.push(Part::new(&fields, content_type.as_ref(), body)),
+        None if is_multipart => parts.push(Part::new(bytes, section, None)),
+        _ => parts.push(Part::new(bytes, section, content_type.as_ref())),
     }
 }
 
 impl<'a> Part<'a> {
-    fn new(
-        fields: &HeaderFields<'a>,
-        content_type: Option<&ContentType<'_>>,
-        body: &'a [u8],
-    ) -> Self {
+    fn new(whole: &'a [u8], section: &str, content_type: Option<&ContentType<'_>>) -> Self {
+        let fields = HeaderFields::new(whole);
+        let body = fields.clone().body();
         let disposition = header::word(fields.value("Content-Disposition"));
         let attribute = |name| content_type.and_then(|word| word.attribute(name));
         let file_name = disposition.as_ref().and_then(|word| word.attribute("filename"));
@@ -102,6 +106,8 @@ impl<'a> Part<'a> {
             _ => Encoding::Plain,
         };
         Self {
+            // A message without parts is its first.
+            section: if section.is_empty() { "1" } else { section }.to_owned(),
             name: header::text(name.as_bytes(), NAME_MAX),
             is_attachment: is_kept || !name.is_empty() || !media_type.starts_with("text"),
             is_elsewhere: !fields.value(ELSEWHERE).is_empty() && body.trim_ascii().is_empty(),
@@ -109,6 +115,7 @@ impl<'a> Part<'a> {
             media_type,
             encoding,
             body,
+            whole,
         }
     }
 

@@ -6,6 +6,7 @@
 //! what its file puts around it: in an mbox from its separator to the next one, else the file. So
 //! no byte is in no record but those before the first separator.
 
+mod apart;
 mod date;
 mod digest;
 mod emlx;
@@ -18,9 +19,9 @@ mod told;
 
 use std::io::{self, Read};
 
-use memchr::memchr;
 use zeroize::Zeroizing;
 
+pub use apart::{Attachment, complete};
 use emlx::Count;
 use header::HeaderFields;
 use last::Last;
@@ -33,7 +34,8 @@ use crate::kinds::{Field, Lack, Record, Scanned};
 const NO_DATE: &str = "no date in its header";
 const CUT_OFF: &str = "cut off";
 const WRONG_COUNT: &str = "its number of bytes is wrong";
-const PARTIAL: &str = "its attachments are in other files";
+/// What is told of a message of which [`Record::apart`] is not 0.
+pub const PARTIAL: &str = "its attachments are in other files";
 const BEFORE_FIRST: &str = "text before the first message";
 const UNKNOWN: &str = "no message that can be read";
 
@@ -154,7 +156,7 @@ fn alone(
     if !last.closes(header) {
         scanned.lack(Lack::End);
     }
-    each(told::record(header, &digest, told::Found { date: None, warnings: Vec::new(), range }))?;
+    each(told::record(header, &digest, told::Found { range, ..told::Found::default() }))?;
     Ok(scanned)
 }
 
@@ -236,8 +238,7 @@ fn write_quoted(opened: &Opened<'_>, file: &mut Vec<u8>) {
     let message = opened.message;
     let sent = date::parse(HeaderFields::new(message).value("Date"));
     let date = sent.or_else(|| emlx::date_received(opened.list));
-    let is_crlf = memchr(b'\n', message).is_some_and(|at| start(message, at).ends_with(b"\r"));
-    let end = if is_crlf { "\r\n" } else { "\n" };
+    let end = apart::line_end(message);
     let separator = format!("From MAILER-DAEMON {}{end}", date::asctime(date.unwrap_or_default()));
     file.extend_from_slice(separator.as_bytes());
     for line in message.split_inclusive(|byte| *byte == b'\n') {

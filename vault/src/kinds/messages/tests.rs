@@ -577,6 +577,138 @@ fn fields_say_what_a_message_holds() {
     );
 }
 
+#[test]
+fn an_attachment_goes_back_to_its_place() {
+    let partial = sample(EXPORTS[0], "Archive.mbox/Messages/4713.partial.emlx");
+    let content = sample(EXPORTS[0], "Archive.mbox/Attachments/4713/2/ticket.pdf");
+    let attachment = |section| Attachment { section, content: &content, is_encoded: false };
+    let whole = complete(&partial, &[attachment("2")]);
+    let sent = sample(EXPORTS[0], "Your ticket.eml");
+    let sent = String::from_utf8(sent).unwrap().replace("\r\n", "\n");
+    assert!(to_eml(&whole) == sent.as_bytes());
+    assert!(only(&whole).warnings.is_empty());
+    // What Mail noted on it stays.
+    assert_eq!(only(&whole).date, only(&partial).date);
+    assert!(whole.ends_with(b"</plist>\n"));
+    // That of another part is left alone.
+    assert_eq!(to_eml(&complete(&partial, &[attachment("1")])), to_eml(&partial));
+    assert_eq!(only(&partial).apart, 1);
+}
+
+#[test]
+fn what_has_parts_in_other_files_says_how_each_is_encoded() {
+    let part = |encoding: &str| {
+        format!("--a\nContent-Type: text/plain; name=x\n{encoding}X-Apple-Content-Length: 9\n\n\n")
+    };
+    let encodings = ["", "7bit", "quoted-printable", "x-uuencode", "base64", "base64"];
+    let header = |encoding: &&str| match *encoding {
+        "" => String::new(),
+        encoding => format!("Content-Transfer-Encoding: {encoding}\n"),
+    };
+    let parts: String = encodings.iter().map(|encoding| part(&header(encoding))).collect();
+    let inner = format!("Content-Type: multipart/mixed; boundary=a\n\n{parts}--a--\n");
+    let message = format!(
+        "Subject: y\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\n{inner}--b--\n"
+    );
+    let emlx = format!("{}\n{message}<?xml version=\"1.0\"?><plist/>\n", message.len());
+    assert_eq!(only(emlx.as_bytes()).apart, 6);
+    let sections: Vec<String> = (1..=6).map(|nth| format!("2.{nth}")).collect();
+    let attachments: Vec<Attachment<'_>> = sections
+        .iter()
+        .map(|section| match section.as_str() {
+            "2.6" => Attachment { section, content: b"YmFj\n", is_encoded: true },
+            section => Attachment { section, content: "b\u{e4}c=".as_bytes(), is_encoded: false },
+        })
+        .collect();
+    let whole = complete(emlx.as_bytes(), &attachments);
+    let told: Vec<(String, String)> = mime::parts(to_eml(&whole))
+        .iter()
+        .skip(1)
+        .map(|part| {
+            let encoding = HeaderFields::new(part.whole).value("Content-Transfer-Encoding");
+            (String::from_utf8_lossy(encoding.trim_ascii()).into_owned(), part.preview())
+        })
+        .collect();
+    let expected = [
+        ("", "b\u{e4}c="),
+        ("7bit", "b\u{e4}c="),
+        ("base64", "b\u{e4}c="),
+        ("base64", "b\u{e4}c="),
+        ("base64", "b\u{e4}c="),
+        ("base64", "bac"),
+    ];
+    assert_eq!(told, expected.map(|(encoding, text)| (encoding.to_owned(), text.to_owned())));
+    assert!(!whole.windows(9).any(|bytes| bytes == b"X-Apple-C"));
+    assert_eq!(only(&whole).apart, 0);
+}
+
+proptest! {
+    /// What Mail does to a message, undone.
+    #[test]
+    fn what_was_taken_apart_is_whole_again(
+        contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 1..6),
+        depth in 0_usize..3,
+        is_crlf in any::<bool>(),
+    ) {
+        use base64::Engine as _;
+        let end = if is_crlf { "\r\n" } else { "\n" };
+        let wrap = |text: &str| -> String {
+            let lines = text.as_bytes().chunks(76);
+            lines.map(|line| format!("{}{end}", String::from_utf8_lossy(line))).collect()
+        };
+        let message = |is_apart: bool| {
+            let apart = |is_so: bool| if is_so { format!("X-Apple-Content-Length: 7{end}") } else { String::new() };
+            let parts = contents.iter().map(|content| {
+                let text = wrap(&base64::engine::general_purpose::STANDARD.encode(content));
+                let text = if is_apart { String::new() } else { text };
+                format!(
+                    "--i{end}Content-Type: image/png{end}{}Content-Transfer-Encoding: base64{end}{end}{text}{end}",
+                    apart(is_apart)
+                )
+            });
+            let mut body = format!(
+                "Content-Type: multipart/mixed; boundary=i{end}{end}{}--i--{end}",
+                parts.collect::<String>()
+            );
+            for level in 0..depth {
+                body = format!(
+                    "Content-Type: multipart/mixed; boundary=o{level}{end}{end}--o{level}{end}{end}text{end}--o{level}{end}{body}--o{level}--{end}"
+                );
+            }
+            format!("Subject: y{end}{body}")
+        };
+        let above = "2.".repeat(depth);
+        let sections: Vec<String> = (1..=contents.len()).map(|nth| format!("{above}{nth}")).collect();
+        let attachments: Vec<Attachment<'_>> = sections
+            .iter()
+            .zip(&contents)
+            .map(|(section, content)| Attachment { section, content, is_encoded: false })
+            .collect();
+        let partial = message(true);
+        let record = format!("{}\n{partial}<?xml version=\"1.0\"?><plist/>\n", partial.len());
+        prop_assert_eq!(only(record.as_bytes()).apart as usize, contents.len());
+        let whole = complete(record.as_bytes(), &attachments);
+        let message = message(false);
+        prop_assert_eq!(to_eml(&whole), message.as_bytes());
+    }
+
+    /// Whatever it is, nothing is lost of it but what is said of parts that came back.
+    #[test]
+    fn hostile_messages_are_put_together_in_bounds(
+        start in prop::collection::vec(any::<u8>(), 0..200),
+        cut in 0_usize..900,
+    ) {
+        let partial = sample(EXPORTS[0], "Archive.mbox/Messages/4713.partial.emlx");
+        let mut bytes = partial[..cut.min(partial.len())].to_vec();
+        bytes.extend_from_slice(&start);
+        for section in ["1", "2"] {
+            let attachment = Attachment { section, content: &start, is_encoded: false };
+            let whole = complete(&bytes, &[attachment]);
+            prop_assert!(whole.len() <= bytes.len() + 2 * start.len() + 400);
+        }
+    }
+}
+
 /// Type, encoding, body, attachment, text.
 const PARTS: &[(&str, &str, &str, &str, &str)] = &[
     ("text/plain", "", "a\r\n\r\nb\r\n", "", "a\n\nb"),

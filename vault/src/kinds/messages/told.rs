@@ -16,10 +16,13 @@ const TOLD_MAX: usize = 300;
 const RECIPIENTS_MAX: usize = 3;
 
 /// What is known of a message beside what it says.
+#[derive(Default)]
 pub(super) struct Found {
     /// When it came, in seconds since 1970.
     pub(super) date: Option<i64>,
     pub(super) warnings: Vec<&'static str>,
+    /// How many parts of it are in other files.
+    pub(super) apart: u32,
     /// Where it is in the content.
     pub(super) range: Range<u64>,
 }
@@ -37,7 +40,7 @@ pub(super) fn record(header: &[u8], digest: &[u8; 32], found: Found) -> Record {
         }
     }
     let [date, subject, from, sender, to, cc, id] = values;
-    let Found { date: came, mut warnings, range } = found;
+    let Found { date: came, mut warnings, apart, range } = found;
     let sent = date::parse(date);
     if sent.is_none() {
         warnings.push(NO_DATE);
@@ -60,6 +63,7 @@ pub(super) fn record(header: &[u8], digest: &[u8; 32], found: Found) -> Record {
         warnings,
         is_closed: false,
         link: None,
+        apart,
         locator: Locator::Bytes(vec![range]),
     }
 }

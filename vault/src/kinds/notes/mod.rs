@@ -87,6 +87,7 @@ pub fn scan(
         warnings: if is_partial { vec![LEFT_OUT] } else { Vec::new() },
         is_closed: false,
         link: None,
+        apart: 0,
         locator: Locator::Bytes(vec![range]),
     })?;
     let mut scanned = Scanned { layout: note.layout(), records: 1, ..Scanned::default() };

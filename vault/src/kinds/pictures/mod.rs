@@ -175,6 +175,7 @@ fn record(kind: Kind, told: &Told, reach: &Reach<'_>, identity: Identity) -> Rec
         warnings,
         is_closed: false,
         link: (!link.is_empty()).then(|| link.as_bytes().to_vec()),
+        apart: 0,
         locator: Locator::Bytes(Vec::from([whole])),
     }
 }
