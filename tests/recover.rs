@@ -266,6 +266,12 @@ fn groups_and_calendars_stand_beside() {
         assert_eq!(read("contacts-groups.txt"), "Choir, old\n  Anna\n\nFamily\n  Anna\n  Bert\n");
         assert_eq!(read("events-calendars.txt"), "Home\n  at Home\n\nWork\n  at Work\n");
     }
+    // What goes to a program has no place beside it.
+    let piped = bench.open(["recover", "contacts", "-o", "-"]).succeeded();
+    assert_eq!(piped.stdout, cards);
+    let note = "groups: Choir, old, Family: not in what stdout gets; -o FILE has them beside\n";
+    assert!(piped.stderr.contains(note), "{}", piped.stderr);
+    assert!(!piped.stderr.contains("-groups.txt"), "{}", piped.stderr);
     let args = ["recover", "contacts", "-o", "people.vcf", "--json"];
     let summary = bench.open(args).succeeded().json();
     assert_eq!(summary["files"][0]["beside"], "people-groups.txt");
@@ -276,4 +282,29 @@ fn groups_and_calendars_stand_beside() {
     // In no group, so nothing stands beside.
     bench.open(["recover", "--pick", "Carla", "-o", "carla.vcf"]).succeeded();
     assert!(!bench.path("carla-groups.txt").exists());
+}
+
+/// An event of Calendar's database says in which calendar it is, as one of a file does.
+#[test]
+fn calendars_of_a_database_stand_beside() {
+    let bench = Bench::with_vault();
+    let data = crate::support::samples().join("icloud-export/Calendars");
+    for (from, to) in [
+        ("All (newer macOS).icbu/Calendar.sqlitedb", "export/Calendar.sqlitedb"),
+        ("Work.ics", "export/Work.ics"),
+    ] {
+        bench.write(to, fs::read(data.join(from)).unwrap());
+    }
+    bench.open(["add", "export"]).succeeded();
+    fs::remove_dir_all(bench.path("export")).unwrap();
+    bench.write("export/note.txt", "all that is left");
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let written = bench.open(["recover", "-o", "back/"]).succeeded();
+    let note = "calendars: Home, Work: beside, in events-calendars.txt\n";
+    assert!(written.stderr.contains(note), "{}", written.stderr);
+    let text = fs::read_to_string(bench.path("back/events-calendars.txt")).unwrap();
+    let home = "Home\n  Dentist\n  Week at the lake\n  🎂 Ida's birthday\n\nWork\n  ";
+    assert!(text.starts_with(home), "{text}");
+    let events = fs::read_to_string(bench.path("back/events.ics")).unwrap();
+    assert_eq!(events.matches("SUMMARY:Dentist\r\n").count(), 1, "{events}");
 }

@@ -10,49 +10,119 @@
 //!   Anna Anders
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use vault::keys::Compartment;
 use vault::kinds::{Format, Kind, contacts};
-use vault::vault::OpenedRecord;
+use vault::vault::{OpenedRecord, StoredRecord};
 
 use crate::ui;
 
+/// What the groups of records are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Of people.
+    Groups,
+    /// Of events.
+    Calendars,
+}
+
+impl Sort {
+    pub(super) const ALL: [Self; 2] = [Self::Groups, Self::Calendars];
+
+    /// In what records of a kind may be; none if in nothing.
+    pub(super) fn of(kind: &str) -> Option<Self> {
+        match Kind::parse(kind)? {
+            Kind::Contact => Some(Self::Groups),
+            Kind::Event => Some(Self::Calendars),
+            _ => None,
+        }
+    }
+
+    /// In the plural.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Groups => "groups",
+            Self::Calendars => "calendars",
+        }
+    }
+
+    /// What the file is called that they stand beside.
+    pub(super) const fn file(self) -> &'static str {
+        match self {
+            Self::Groups => "contacts.vcf",
+            Self::Calendars => "events.ics",
+        }
+    }
+}
+
+/// The groups that each record is in, by its compartment and digest.
+#[derive(Default)]
+pub(super) struct Groups(HashMap<(Compartment, [u8; 16]), BTreeSet<String>>);
+
+impl Groups {
+    /// Takes what a record says of itself.
+    pub(super) fn take(&mut self, record: &StoredRecord, opened: &OpenedRecord) {
+        let names = match opened.format {
+            Format::Contacts => contacts::groups(&opened.bytes),
+            Format::Calendars => {
+                let fields = opened.fields().into_iter();
+                let calendar = fields.filter(|field| field.name == "calendar");
+                calendar.map(|field| field.value.to_string()).collect()
+            }
+            _ => return,
+        };
+        for name in names {
+            self.put(record, name);
+        }
+    }
+
+    /// The groups of a record, in the order of their names; none if it is in none.
+    pub(super) fn of(&self, record: &StoredRecord) -> Option<&BTreeSet<String>> {
+        self.0.get(&(record.compartment, record.facts.digest))
+    }
+
+    fn put(&mut self, record: &StoredRecord, name: String) {
+        self.0.entry((record.compartment, record.facts.digest)).or_default().insert(name);
+    }
+}
+
 /// Groups by their names, each with the titles of what is in it.
 pub(super) struct Beside {
-    /// What the groups are, in the plural.
-    word: &'static str,
+    sort: Sort,
     groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Beside {
-    /// What stands beside records of a kind; none if nothing does.
+    /// What stands beside those of the records that may be in such groups; none if nothing does.
     pub(super) fn new<'r>(
-        kind: Kind,
-        records: impl Iterator<Item = (&'r str, Vec<String>)>,
+        sort: Sort,
+        groups: &Groups,
+        records: impl Iterator<Item = &'r StoredRecord>,
     ) -> Option<Self> {
-        let word = if kind == Kind::Contact { "groups" } else { "calendars" };
-        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (title, names) in records {
-            for name in names {
-                groups.entry(name).or_default().insert(ui::plain(title.as_bytes()));
+        let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for record in records.filter(|record| Sort::of(&record.facts.kind) == Some(sort)) {
+            for name in groups.of(record).into_iter().flatten() {
+                let title = ui::plain(record.facts.title.as_bytes());
+                told.entry(name.clone()).or_default().insert(title);
             }
         }
         // Events of one calendar are imported into one.
-        let least = if kind == Kind::Contact { 1 } else { 2 };
-        (groups.len() >= least).then_some(Self { word, groups })
+        let least = if sort == Sort::Calendars { 2 } else { 1 };
+        (told.len() >= least).then_some(Self { sort, groups: told })
     }
 
     /// `groups: Choir, Family`
     pub(super) fn names(&self) -> String {
         let names: Vec<String> = self.groups.keys().map(|name| ui::escape(name)).collect();
-        format!("{}: {}", self.word, names.join(", "))
+        format!("{}: {}", self.sort.as_str(), names.join(", "))
     }
 
     /// Where it stands: `contacts-groups.txt` beside `contacts.vcf`.
     pub(super) fn place(&self, file: &Path) -> PathBuf {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-        file.with_file_name(format!("{stem}-{}.txt", self.word))
+        file.with_file_name(format!("{stem}-{}.txt", self.sort.as_str()))
     }
 
     pub(super) fn text(&self) -> String {
@@ -61,20 +131,5 @@ impl Beside {
             format!("{}\n{titles}", ui::plain(name.as_bytes()))
         };
         self.groups.iter().map(group).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// The kinds of which something may stand beside.
-pub(super) const KINDS: [Kind; 2] = [Kind::Contact, Kind::Event];
-
-/// The groups that a record is in: those of a person, the calendar of an event.
-pub(super) fn groups(opened: &OpenedRecord) -> Vec<String> {
-    match opened.format {
-        Format::Contacts | Format::AddressBook => contacts::groups(&opened.bytes),
-        Format::Calendars => {
-            let calendar = opened.fields().into_iter().filter(|field| field.name == "calendar");
-            calendar.map(|field| field.value.to_string()).collect()
-        }
-        _ => Vec::new(),
     }
 }

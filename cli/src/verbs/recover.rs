@@ -12,13 +12,13 @@ use vault::kinds::logins::Cells;
 use vault::kinds::{Format, Kind, messages};
 use vault::progress::Silent;
 use vault::vault::{
-    self as library, ExtractOptions, Extracted, Fate, Query, RecordChange, RecordChanges,
-    RecordReader, SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
+    self as library, ExtractOptions, Extracted, Fate, OpenedRecord, Query, RecordChange,
+    RecordChanges, RecordReader, SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
 };
 use zeroize::Zeroizing;
 
 use super::add::record_noun;
-use super::beside::{self, Beside};
+use super::beside::{Beside, Groups, Sort};
 use super::changes::{counted, counted_all, record_document, tell_limits};
 use super::live::{is_there, live};
 use super::records::Shown;
@@ -65,13 +65,15 @@ pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
         }
         return Ok(damaged);
     }
-    let groups = groups(vault, &from, &missing);
-    rehearse(ui, verb, &from, &missing, &groups);
-    let Some(output) = verb.output.as_deref().filter(|_| !verb.dry_run) else {
-        print(vault, verb, &from, &missing, &groups, ui)?;
+    let output = verb.output.as_deref().filter(|_| !verb.dry_run);
+    let (opened, groups) = open(vault, &from, &missing, output.is_some());
+    let plan = Plan { from: &from, missing, groups };
+    rehearse(ui, verb, &plan);
+    let Some(output) = output else {
+        print(vault, verb, &plan, ui)?;
         return Ok(damaged);
     };
-    write(vault, verb, &from, &missing, output, ui).map(|code| code.max(damaged))
+    write(vault, verb, &plan, opened, output, ui).map(|code| code.max(damaged))
 }
 
 /// Whether what is asked is which earlier snapshots have something.
@@ -82,6 +84,10 @@ fn is_list(verb: &Recover) -> bool {
         && verb.output.is_none()
         && verb.pick.is_empty()
         && !verb.dry_run
+}
+
+fn is_stdout(verb: &Recover) -> bool {
+    verb.output.as_deref().is_some_and(|output| output.as_os_str() == "-")
 }
 
 /// Of which source and which kinds.
@@ -316,28 +322,49 @@ fn nothing(verb: &Recover, scope: &Scope, against: &[SnapshotInfo]) -> String {
     }
 }
 
-/// Of each record the groups that it is in, which its file cannot carry. What cannot be read is in
-/// none here, and is told where it is written.
-fn groups(vault: &Vault, from: &[SnapshotInfo], missing: &[Missing<'_>]) -> Vec<Vec<String>> {
-    let mut readers: Vec<_> = from.iter().map(|info| RecordReader::new(vault, info)).collect();
-    let groups = missing.iter().map(|Missing { from, record, .. }| {
-        let reader = readers
-            .get_mut(*from)
-            .filter(|_| beside::KINDS.iter().any(|kind| kind.as_str() == record.facts.kind));
-        let opened = reader.and_then(|reader| reader.open(record).ok());
-        opened.map(|opened| beside::groups(&opened)).unwrap_or_default()
-    });
-    groups.collect()
+/// What comes back.
+struct Plan<'c> {
+    from: &'c [SnapshotInfo],
+    missing: Vec<Missing<'c>>,
+    groups: Groups,
+}
+
+/// What was read of a record; none if it is whole files, or not to be written.
+type Opened = Option<vault::error::Result<OpenedRecord>>;
+
+/// Reads the records, each once: those that are written, and those of which something may stand
+/// beside. What cannot be read is in no group here, and is told where it is written.
+fn open(
+    vault: &Vault,
+    from: &[SnapshotInfo],
+    missing: &[Missing<'_>],
+    is_written: bool,
+) -> (Vec<Opened>, Groups) {
+    let mut groups = Groups::default();
+    let mut opened: Vec<(usize, Opened)> = Vec::new();
+    // File by file, for what is opened of one serves all records of it.
+    let mut order: Vec<(usize, &Missing<'_>)> = missing.iter().enumerate().collect();
+    order.sort_by_key(|(_, one)| (one.from, one.record.place.as_ref().map(|place| &place.file)));
+    for same in order.chunk_by(|(_, one), (_, other)| one.from == other.from) {
+        let info = same.first().and_then(|(_, one)| from.get(one.from));
+        let mut reader = info.map(|info| RecordReader::new(vault, info));
+        for (at, Missing { record, .. }) in same {
+            let is_wanted = is_written || Sort::of(&record.facts.kind).is_some();
+            let reader = reader.as_mut().filter(|_| is_wanted && whole_files(record).is_none());
+            let one = reader.map(|reader| reader.open(record));
+            if let Some(Ok(opened)) = &one {
+                groups.take(record, opened);
+            }
+            opened.push((*at, one.filter(|_| is_written)));
+        }
+    }
+    opened.sort_by_key(|(at, _)| *at);
+    (opened.into_iter().map(|(_, one)| one).collect(), groups)
 }
 
 /// Says what is missing before anything is written.
-fn rehearse(
-    ui: &Ui,
-    verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
-    groups: &[Vec<String>],
-) {
+fn rehearse(ui: &Ui, verb: &Recover, plan: &Plan<'_>) {
+    let Plan { from, missing, groups } = plan;
     let kinds = missing.iter().map(|missing| missing.record.facts.kind.as_str());
     let mut titles: Vec<String> = Vec::new();
     for missing in missing {
@@ -347,15 +374,18 @@ fn rehearse(
         }
     }
     ui.note(format!("missing now: {}: {}", counted_all(kinds), ui.named(titles)));
-    for kind in beside::KINDS {
-        let of_kind = missing.iter().zip(groups);
-        let of_kind = of_kind.filter(|(missing, _)| missing.record.facts.kind == kind.as_str());
-        let titled =
-            of_kind.map(|(missing, groups)| (missing.record.facts.title.as_str(), groups.clone()));
-        let Some(beside) = Beside::new(kind, titled) else { continue };
+    for sort in Sort::ALL {
+        let records = missing.iter().map(|missing| missing.record);
+        let Some(beside) = Beside::new(sort, groups, records) else { continue };
+        if is_stdout(verb) {
+            ui.note(format!(
+                "{}: not in what stdout gets; -o FILE has them beside",
+                beside.names()
+            ));
+            continue;
+        }
         let output = verb.output.as_deref().filter(|path| path.extension().is_some());
-        let name = TOGETHER.iter().find(|(_, of, _)| *of == kind).map_or("", |(.., name)| name);
-        let place = beside.place(output.unwrap_or(Path::new(name)));
+        let place = beside.place(output.unwrap_or(Path::new(sort.file())));
         let place = place.file_name().unwrap_or_default().to_string_lossy();
         ui.note(format!("{}: beside, in {}", beside.names(), ui::escape(&place)));
     }
@@ -369,22 +399,15 @@ fn rehearse(
 }
 
 /// Names what would be written.
-fn print(
-    vault: &Vault,
-    verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
-    groups: &[Vec<String>],
-    ui: &Ui,
-) -> Result<()> {
+fn print(vault: &Vault, verb: &Recover, plan: &Plan<'_>, ui: &Ui) -> Result<()> {
     let mut array = verb.json.then(|| ui.json_array());
-    for (Missing { from: at, change, record }, groups) in missing.iter().zip(groups) {
-        let Some(info) = from.get(*at) else { continue };
+    for Missing { from, change, record } in &plan.missing {
+        let Some(info) = plan.from.get(*from) else { continue };
         if let Some(array) = &mut array {
             // As it was, for that is what would be written.
             let change = RecordChange { after: None, ..(*change).clone() };
             let mut document = record_document(vault, info, &change, change.fate, &[], false);
-            if let (Some(map), false) = (document.as_object_mut(), groups.is_empty()) {
+            if let Some((map, groups)) = document.as_object_mut().zip(plan.groups.of(record)) {
                 map.insert("groups".to_owned(), json!(groups));
             }
             array.push(&document)?;
@@ -413,8 +436,8 @@ struct File {
 
 /// What one file of a format takes together, and what it is called.
 const TOGETHER: [(Format, Kind, &str); 8] = [
-    (Format::Contacts, Kind::Contact, "contacts.vcf"),
-    (Format::Calendars, Kind::Event, "events.ics"),
+    (Format::Contacts, Kind::Contact, Sort::Groups.file()),
+    (Format::Calendars, Kind::Event, Sort::Calendars.file()),
     (Format::Logins, Kind::Passwords, "passwords.csv"),
     (Format::Logins, Kind::Cards, "cards.json"),
     (Format::Messages, Kind::Mail, "mail.mbox"),
@@ -426,8 +449,8 @@ const TOGETHER: [(Format, Kind, &str); 8] = [
 fn write(
     vault: &Vault,
     verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
+    plan: &Plan<'_>,
+    opened: Vec<Opened>,
     output: &Path,
     ui: &Ui,
 ) -> Result<Code> {
@@ -435,32 +458,23 @@ fn write(
     let mut taken = Vec::new();
     // Files that are one thing each lie in the export as they are.
     let mut items: Vec<(usize, Vec<ItemPath>)> = Vec::new();
-    for same in missing.chunk_by(|one, other| one.from == other.from) {
-        let Some((at, info)) = same.first().and_then(|one| Some((one.from, from.get(one.from)?)))
-        else {
-            continue;
-        };
-        let mut reader = RecordReader::new(vault, info);
-        for Missing { record, .. } in same {
-            if let Some(paths) = whole_files(record) {
-                items.push((at, paths));
-                continue;
+    for (Missing { from, record, .. }, opened) in plan.missing.iter().zip(opened) {
+        let Some(info) = plan.from.get(*from) else { continue };
+        match opened {
+            Some(Ok(opened)) => {
+                taken.push(Taken { info: info.clone(), record: (*record).clone(), opened });
             }
-            match reader.open(record) {
-                Ok(opened) => {
-                    taken.push(Taken { info: info.clone(), record: (*record).clone(), opened });
-                }
-                Err(error) => {
-                    let absent = error.kind() == ErrorKind::NotDownloaded;
-                    code = code.max(if absent { Code::Incomplete } else { Code::Damaged });
-                    let title = ui::plain(record.facts.title.as_bytes());
-                    ui.warn(format!("lost: {title}: {error}"));
-                }
+            Some(Err(error)) => {
+                let absent = error.kind() == ErrorKind::NotDownloaded;
+                code = code.max(if absent { Code::Incomplete } else { Code::Damaged });
+                let title = ui::plain(record.facts.title.as_bytes());
+                ui.warn(format!("lost: {title}: {error}"));
             }
+            None => items.extend(whole_files(record).map(|paths| (*from, paths))),
         }
     }
-    let files = files(taken, ui)?;
-    if output.as_os_str() == "-" {
+    let files = files(taken, &plan.groups, ui)?;
+    if is_stdout(verb) {
         return to_stdout(&files, &items, ui).map(|()| code);
     }
     let places = places(&files, &items, output)?;
@@ -476,7 +490,7 @@ fn write(
         let mut target = Target::create(output)?;
         let mut sum = Extracted::default();
         for (at, paths) in items {
-            let Some(info) = from.get(at) else { continue };
+            let Some(info) = plan.from.get(at) else { continue };
             let options = ExtractOptions { only: paths, ..ExtractOptions::default() };
             let mut done = library::extract(vault, info, &mut target, &options, &Silent)?;
             whole += done.files;
@@ -506,20 +520,20 @@ fn whole_files(record: &StoredRecord) -> Option<Vec<ItemPath>> {
 }
 
 /// What is secret comes first, so that the folder is made for its owner alone.
-fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
+fn files(taken: Vec<Taken>, groups: &Groups, ui: &Ui) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut alone: Vec<Taken> = Vec::new();
-    let mut groups: Vec<Vec<Taken>> = TOGETHER.iter().map(|_| Vec::new()).collect();
+    let mut joined: Vec<Vec<Taken>> = TOGETHER.iter().map(|_| Vec::new()).collect();
     for one in taken {
         let is_it = |(format, kind, _): &(Format, Kind, &str)| {
             *format == one.opened.format && kind.as_str() == one.record.facts.kind
         };
-        match TOGETHER.iter().position(is_it).and_then(|at| groups.get_mut(at)) {
+        match TOGETHER.iter().position(is_it).and_then(|at| joined.get_mut(at)) {
             Some(group) => group.push(one),
             None => alone.push(one),
         }
     }
-    for ((format, kind, name), mut group) in TOGETHER.into_iter().zip(groups) {
+    for ((format, kind, name), mut group) in TOGETHER.into_iter().zip(joined) {
         if group.is_empty() {
             continue;
         }
@@ -547,19 +561,19 @@ fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
             }
             _ => {
                 for (number, (bytes, layout)) in (1..).zip(together(group)?) {
-                    files.push(file(numbered(name, number), bytes, &layout));
+                    files.push(file(numbered(name, number), bytes, &layout, groups));
                 }
                 continue;
             }
         };
-        files.push(file(name.to_owned(), bytes, &group));
+        files.push(file(name.to_owned(), bytes, &group, groups));
     }
     let mut used = HashSet::new();
     for one in alone {
         let group = [one];
         let bytes = take::native(&group)?;
         let name = own_name(&group, &bytes, &mut used);
-        files.push(file(name, bytes, &group));
+        files.push(file(name, bytes, &group, groups));
     }
     files.sort_by_key(|file| !file.is_sealed);
     Ok(files)
@@ -588,15 +602,11 @@ fn numbered(name: &str, number: u32) -> String {
     }
 }
 
-fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
+fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken], groups: &Groups) -> File {
     let is_sealed = taken.iter().any(|one| one.record.compartment == Compartment::Sealed);
     let kind = taken.first().map(|one| one.record.facts.kind.clone()).unwrap_or_default();
-    let known = Kind::parse(&kind).filter(|kind| beside::KINDS.contains(kind));
-    let beside = known.and_then(|kind| {
-        let titled =
-            taken.iter().map(|one| (one.record.facts.title.as_str(), beside::groups(&one.opened)));
-        Beside::new(kind, titled)
-    });
+    let records = taken.iter().map(|one| &one.record);
+    let beside = Sort::of(&kind).and_then(|sort| Beside::new(sort, groups, records));
     File { name, kind, bytes, records: taken.len() as u64, is_sealed, beside }
 }
 
