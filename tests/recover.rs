@@ -308,3 +308,50 @@ fn calendars_of_a_database_stand_beside() {
     let events = fs::read_to_string(bench.path("back/events.ics")).unwrap();
     assert_eq!(events.matches("SUMMARY:Dentist\r\n").count(), 1, "{events}");
 }
+
+/// A group may be a card of its own, of version 3.0 or 4.0, and name its people by their ids.
+#[test]
+fn people_are_in_the_groups_whose_cards_name_them() {
+    let bench = Bench::with_vault();
+    let uuid = |last: u8| format!("11111111-AAAA-4BBB-8CCC-00000000000{last}");
+    let person = |name: &str, last: u8| card(name).replace(&format!("uid-{name}"), &uuid(last));
+    let older = format!(
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Choir;;;;\r\nFN:Choir\r\nUID:CHOIR\r\n\
+        X-ADDRESSBOOKSERVER-KIND:group\r\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:{}\r\n\
+        X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:{}\r\nEND:VCARD\r\n",
+        uuid(1),
+        uuid(2)
+    );
+    let newer = format!(
+        "BEGIN:VCARD\r\nVERSION:4.0\r\nKIND:group\r\nFN:Family\r\nUID:urn:uuid:{}\r\n\
+        MEMBER:urn:uuid:{}\r\nMEMBER:mailto:nobody@example.org\r\nEND:VCARD\r\n",
+        uuid(9),
+        uuid(2).to_lowercase()
+    );
+    let people = [person("Anna", 1), person("Bert", 2), person("Carla", 3)].concat();
+    bench.write("export/all.vcf", [people.as_str(), &older].concat());
+    bench.write("export/family.vcf", &newer);
+    bench.open(["add", "export"]).succeeded();
+    for (group, expected) in
+        [("Choir", ["Anna", "Bert"]), ("Family", ["Bert", "mailto:nobody@example.org"])]
+    {
+        let shown = bench.open(["show", group, "--json"]).succeeded().json();
+        let fields = shown["fields"].as_array().unwrap().iter();
+        let members = fields.filter(|field| field["name"] == "member");
+        let members: Vec<&str> = members.map(|field| field["value"].as_str().unwrap()).collect();
+        assert_eq!(members, expected);
+        assert_eq!(shown["warnings"], serde_json::json!(["a group"]));
+    }
+    // The same group in the other version is the same.
+    bench.write("export/family.vcf", newer.replace("KIND", "X-ADDRESSBOOKSERVER-KIND"));
+    bench.write("export/all.vcf", &older);
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let back = bench.open(["recover", "-o", "back.vcf"]).succeeded();
+    let note = "missing now: 3 contacts: Anna, Bert, Carla\n";
+    assert!(back.stderr.contains(note), "{}", back.stderr);
+    assert_eq!(fs::read_to_string(bench.path("back.vcf")).unwrap(), people);
+    let groups = fs::read_to_string(bench.path("back-groups.txt")).unwrap();
+    assert_eq!(groups, "Choir\n  Anna\n  Bert\n\nFamily\n  Bert\n");
+    let told = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    assert_eq!(told[1]["groups"], serde_json::json!(["Choir", "Family"]));
+}

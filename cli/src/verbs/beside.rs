@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 use vault::keys::Compartment;
 use vault::kinds::{Format, Kind, contacts};
-use vault::vault::{OpenedRecord, StoredRecord};
+use vault::vault::{
+    self as library, OpenedRecord, RecordName, RecordReader, SnapshotInfo, StoredRecord, Vault,
+};
 
 use crate::ui;
 
@@ -78,6 +80,45 @@ impl Groups {
         }
     }
 
+    /// Takes what the cards of groups in a snapshot say of these records, which are of it. What
+    /// cannot be read was told where it was compared.
+    pub(super) fn take_cards<'r>(
+        &mut self,
+        vault: &Vault,
+        info: &SnapshotInfo,
+        records: impl Iterator<Item = &'r StoredRecord>,
+        reader: &mut RecordReader<'_>,
+    ) {
+        let people = records.filter(|record| is_contact(record));
+        let people: HashMap<(Compartment, RecordName), &StoredRecord> =
+            people.map(|person| ((person.compartment, person.name), person)).collect();
+        if people.is_empty() {
+            return;
+        }
+        let mut all = library::records(vault, info);
+        loop {
+            let card = match all.next_record() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(_) => continue,
+            };
+            let is_group = card.facts.warnings.iter().any(|warning| warning == contacts::GROUP);
+            if !is_contact(&card) || !is_group {
+                continue;
+            }
+            let Ok(opened) = reader.open(&card) else { continue };
+            let members = opened.fields().into_iter().filter(|field| field.name == "member");
+            for identity in members.map(|field| contacts::member(&field.value)) {
+                for compartment in [Compartment::General, Compartment::Sealed] {
+                    let name = vault.record_name(compartment, Kind::Contact, &identity);
+                    if let Some(person) = people.get(&(compartment, name)) {
+                        self.put(person, card.facts.title.clone());
+                    }
+                }
+            }
+        }
+    }
+
     /// The groups of a record, in the order of their names; none if it is in none.
     pub(super) fn of(&self, record: &StoredRecord) -> Option<&BTreeSet<String>> {
         self.0.get(&(record.compartment, record.facts.digest))
@@ -86,6 +127,10 @@ impl Groups {
     fn put(&mut self, record: &StoredRecord, name: String) {
         self.0.entry((record.compartment, record.facts.digest)).or_default().insert(name);
     }
+}
+
+fn is_contact(record: &StoredRecord) -> bool {
+    record.facts.kind == Kind::Contact.as_str()
 }
 
 /// Groups by their names, each with the titles of what is in it.

@@ -347,16 +347,18 @@ fn open(
     order.sort_by_key(|(_, one)| (one.from, one.record.place.as_ref().map(|place| &place.file)));
     for same in order.chunk_by(|(_, one), (_, other)| one.from == other.from) {
         let info = same.first().and_then(|(_, one)| from.get(one.from));
-        let mut reader = info.map(|info| RecordReader::new(vault, info));
+        let Some(info) = info else { continue };
+        let mut reader = RecordReader::new(vault, info);
         for (at, Missing { record, .. }) in same {
             let is_wanted = is_written || Sort::of(&record.facts.kind).is_some();
-            let reader = reader.as_mut().filter(|_| is_wanted && whole_files(record).is_none());
-            let one = reader.map(|reader| reader.open(record));
+            let is_read = is_wanted && whole_files(record).is_none();
+            let one = is_read.then(|| reader.open(record));
             if let Some(Ok(opened)) = &one {
                 groups.take(record, opened);
             }
             opened.push((*at, one.filter(|_| is_written)));
         }
+        groups.take_cards(vault, info, same.iter().map(|(_, one)| one.record), &mut reader);
     }
     opened.sort_by_key(|(at, _)| *at);
     (opened.into_iter().map(|(_, one)| one).collect(), groups)

@@ -248,6 +248,20 @@ impl<'v> RecordReader<'v> {
         Ok(fields)
     }
 
+    /// The title of the record of this kind with this identity; none if there is none to be read.
+    ///
+    /// # Errors
+    /// When a part of a tree that may have it is lost.
+    pub fn title(&mut self, kind: Kind, identity: &Identity) -> Result<Option<String>> {
+        for (compartment, trees) in readable(self.vault, self.info) {
+            let key = self.vault.record_name(compartment, kind, identity).key(0);
+            if let Some(value) = tree::get(&mut self.chunks, &trees.facts.reference, &key)? {
+                return Ok(Some(RecordFacts::decode(&value)?.title));
+            }
+        }
+        Ok(None)
+    }
+
     /// What the files beside a record say that tell of it, by their paths.
     ///
     /// # Errors
