@@ -355,3 +355,53 @@ fn people_are_in_the_groups_whose_cards_name_them() {
     let told = bench.open(["recover", "-n", "--json"]).succeeded().json();
     assert_eq!(told[1]["groups"], serde_json::json!(["Choir", "Family"]));
 }
+
+/// The files of photos say nothing of the albums that a take-out told of.
+#[test]
+fn albums_stand_beside_photos() {
+    let bench = Bench::with_vault();
+    let take_out = crate::support::samples().join("icloud-export/Take-out");
+    let part = "iCloud Photos Part 1 of 3";
+    for file in [
+        "Albums/Sommer in Öland.csv",
+        "Memories/By the sea.csv",
+        "Photos/IMG_0740.JPG",
+        "Photos/IMG_07401.JPG",
+    ] {
+        let bytes = fs::read(take_out.join(part).join(file)).unwrap();
+        bench.write(&format!("export/{part}/{file}"), bytes);
+    }
+    let zipped = "iCloud Photos Part 3 of 3.zip";
+    bench.write(&format!("export/{zipped}"), fs::read(take_out.join(zipped)).unwrap());
+    bench.open(["add", "export", "--expected"]).ended_with(3);
+    fs::remove_dir_all(bench.path("export")).unwrap();
+    bench.write("export/note.txt", "all that is left");
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let rehearsed = bench.open(["recover", "-n"]).succeeded();
+    let note = "albums: By the sea, Sommer in Öland: beside, in photos-albums.txt\n";
+    assert!(rehearsed.stderr.contains(note), "{}", rehearsed.stderr);
+    let rehearsed = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    for one in rehearsed.as_array().unwrap() {
+        let albums = serde_json::json!(["By the sea", "Sommer in Öland"]);
+        let is_named = one["title"] == "IMG_0740.JPG";
+        assert_eq!(one["groups"], if is_named { albums } else { serde_json::Value::Null });
+    }
+    // What is there stays, and then nothing is written.
+    bench.write("back/photos-albums.txt", "mine");
+    bench.open(["recover", "-o", "back"]).ended_with(1);
+    assert_eq!(tree(&bench.path("back")).len(), 1);
+    fs::remove_file(bench.path("back/photos-albums.txt")).unwrap();
+    let written = bench.open(["recover", "-o", "back"]).succeeded().stdout;
+    let line = "written: albums: By the sea, Sommer in Öland to back/photos-albums.txt\n";
+    assert!(written.contains(line), "{written}");
+    let text = fs::read_to_string(bench.path("back/photos-albums.txt")).unwrap();
+    assert_eq!(text, "By the sea\n  IMG_0740.JPG\n\nSommer in Öland\n  IMG_0740.JPG\n");
+    for file in [&*format!("{part}/Photos/IMG_0740.JPG"), "IMG_0740.JPG", "IMG_0001.JPG"] {
+        assert!(bench.path("back").join(file).is_file(), "{file}");
+    }
+    // In no album, so nothing stands beside; and one photo of an archive is one file.
+    let alone = bench.open(["recover", "--pick", "IMG_0001", "-o", "one.jpg", "--json"]);
+    assert!(alone.succeeded().json()["albums"].is_null());
+    let args = ["recover", "--from", "export~1", "-o", "two", "--pick", "IMG_0740", "--json"];
+    assert_eq!(bench.open(args).succeeded().json()["albums"], "two/photos-albums.txt");
+}

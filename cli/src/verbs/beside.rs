@@ -1,5 +1,5 @@
-//! What a file that an app imports cannot carry of its records, as a text beside it: in which
-//! groups people are, and in which calendars events.
+//! What files that an app imports cannot carry of their records, as a text beside them: in which
+//! groups people are, in which calendars events, and in which albums pictures.
 //!
 //! ```text
 //! Choir
@@ -19,7 +19,7 @@ use vault::vault::{
     self as library, OpenedRecord, RecordName, RecordReader, SnapshotInfo, StoredRecord, Vault,
 };
 
-use crate::ui;
+use crate::ui::{self, Ui};
 
 /// What the groups of records are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,16 +28,19 @@ pub(super) enum Sort {
     Groups,
     /// Of events.
     Calendars,
+    /// Of photos and films.
+    Albums,
 }
 
 impl Sort {
-    pub(super) const ALL: [Self; 2] = [Self::Groups, Self::Calendars];
+    pub(super) const ALL: [Self; 3] = [Self::Groups, Self::Calendars, Self::Albums];
 
     /// In what records of a kind may be; none if in nothing.
     pub(super) fn of(kind: &str) -> Option<Self> {
         match Kind::parse(kind)? {
             Kind::Contact => Some(Self::Groups),
             Kind::Event => Some(Self::Calendars),
+            Kind::Photo | Kind::Video => Some(Self::Albums),
             _ => None,
         }
     }
@@ -47,14 +50,16 @@ impl Sort {
         match self {
             Self::Groups => "groups",
             Self::Calendars => "calendars",
+            Self::Albums => "albums",
         }
     }
 
-    /// What the file is called that they stand beside.
+    /// What the file is called that they stand beside; pictures are a file each.
     pub(super) const fn file(self) -> &'static str {
         match self {
             Self::Groups => "contacts.vcf",
             Self::Calendars => "events.ics",
+            Self::Albums => "photos",
         }
     }
 }
@@ -119,6 +124,30 @@ impl Groups {
         }
     }
 
+    /// Takes what a snapshot tells of the albums that these records are in, which are of it.
+    pub(super) fn take_albums<'r>(
+        &mut self,
+        vault: &Vault,
+        info: &SnapshotInfo,
+        records: impl Iterator<Item = &'r StoredRecord>,
+        ui: &Ui,
+    ) {
+        let mut pictures =
+            records.filter(|record| Sort::of(&record.facts.kind) == Some(Sort::Albums)).peekable();
+        if pictures.peek().is_none() {
+            return;
+        }
+        let albums = library::albums(vault, info);
+        for error in &albums.lost {
+            ui.warn(format!("which albums there were cannot be read: {error}"));
+        }
+        for picture in pictures {
+            for name in picture.place.iter().flat_map(|place| albums.of(place)) {
+                self.put(picture, name.to_owned());
+            }
+        }
+    }
+
     /// The groups of a record, in the order of their names; none if it is in none.
     pub(super) fn of(&self, record: &StoredRecord) -> Option<&BTreeSet<String>> {
         self.0.get(&(record.compartment, record.facts.digest))
@@ -135,7 +164,7 @@ fn is_contact(record: &StoredRecord) -> bool {
 
 /// Groups by their names, each with the titles of what is in it.
 pub(super) struct Beside {
-    sort: Sort,
+    pub(super) sort: Sort,
     groups: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
         return Ok(damaged);
     }
     let output = verb.output.as_deref().filter(|_| !verb.dry_run);
-    let (opened, groups) = open(vault, &from, &missing, output.is_some());
+    let (opened, groups) = open(vault, &from, &missing, output.is_some(), ui);
     let plan = Plan { from: &from, missing, groups };
     rehearse(ui, verb, &plan);
     let Some(output) = output else {
@@ -339,6 +339,7 @@ fn open(
     from: &[SnapshotInfo],
     missing: &[Missing<'_>],
     is_written: bool,
+    ui: &Ui,
 ) -> (Vec<Opened>, Groups) {
     let mut groups = Groups::default();
     let mut opened: Vec<(usize, Opened)> = Vec::new();
@@ -350,15 +351,18 @@ fn open(
         let Some(info) = info else { continue };
         let mut reader = RecordReader::new(vault, info);
         for (at, Missing { record, .. }) in same {
-            let is_wanted = is_written || Sort::of(&record.facts.kind).is_some();
-            let is_read = is_wanted && whole_files(record).is_none();
+            let sort = Sort::of(&record.facts.kind);
+            let is_told = matches!(sort, Some(Sort::Groups | Sort::Calendars));
+            let is_read = (is_written || is_told) && whole_files(record).is_none();
             let one = is_read.then(|| reader.open(record));
             if let Some(Ok(opened)) = &one {
                 groups.take(record, opened);
             }
             opened.push((*at, one.filter(|_| is_written)));
         }
-        groups.take_cards(vault, info, same.iter().map(|(_, one)| one.record), &mut reader);
+        let records = same.iter().map(|(_, one)| one.record);
+        groups.take_cards(vault, info, records.clone(), &mut reader);
+        groups.take_albums(vault, info, records, ui);
     }
     opened.sort_by_key(|(at, _)| *at);
     (opened.into_iter().map(|(_, one)| one).collect(), groups)
@@ -480,12 +484,12 @@ fn write(
         return to_stdout(&files, &items, ui).map(|()| code);
     }
     let places = places(&files, &items, output)?;
+    let records = plan.missing.iter().map(|missing| missing.record);
+    let albums = Beside::new(Sort::Albums, &plan.groups, records);
+    let texts = texts(&places, &files, albums.as_ref(), output);
+    refuse_taken(places.iter().chain(texts.iter().map(|text| &text.place)))?;
     for (place, file) in places.iter().zip(&files) {
         take::write_file(place, &file.bytes, Overwrite::Never, file.is_sealed)?;
-        if let Some(beside) = &file.beside {
-            let text = beside.text();
-            take::write_file(&beside.place(place), text.as_bytes(), Overwrite::Never, false)?;
-        }
     }
     let mut whole = 0;
     if !items.is_empty() {
@@ -510,7 +514,10 @@ fn write(
             ui.warn(refused.to_string());
         }
     }
-    tell(ui, verb, &places, &files, whole)?;
+    for Text { place, beside, is_sealed } in &texts {
+        take::write_file(place, beside.text().as_bytes(), Overwrite::Never, *is_sealed)?;
+    }
+    tell(ui, verb, &places, &files, &texts, whole)?;
     Ok(code)
 }
 
@@ -608,7 +615,8 @@ fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken], groups: &Group
     let is_sealed = taken.iter().any(|one| one.record.compartment == Compartment::Sealed);
     let kind = taken.first().map(|one| one.record.facts.kind.clone()).unwrap_or_default();
     let records = taken.iter().map(|one| &one.record);
-    let beside = Sort::of(&kind).and_then(|sort| Beside::new(sort, groups, records));
+    let sort = Sort::of(&kind).filter(|sort| *sort != Sort::Albums);
+    let beside = sort.and_then(|sort| Beside::new(sort, groups, records));
     File { name, kind, bytes, records: taken.len() as u64, is_sealed, beside }
 }
 
@@ -649,7 +657,7 @@ fn own_name(taken: &[Taken], bytes: &[u8], used: &mut HashSet<Vec<u8>>) -> Strin
     }
 }
 
-/// Where each file goes, refused before any is written.
+/// Where each file goes.
 fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Result<Vec<PathBuf>> {
     let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
     let is_folder = output.is_dir() || ends_in_slash;
@@ -678,14 +686,44 @@ fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Re
         }
         _ => files.iter().map(|file| output.join(&file.name)).collect(),
     };
-    let beside = places.iter().zip(files);
-    let beside = beside.filter_map(|(place, file)| Some(file.beside.as_ref()?.place(place)));
-    match places.iter().cloned().chain(beside).find(|place| is_there(place)) {
+    Ok(places)
+}
+
+/// A text that stands beside others, and where.
+struct Text<'b> {
+    place: PathBuf,
+    beside: &'b Beside,
+    is_sealed: bool,
+}
+
+/// What stands beside the files: of each what is of it, and what is of all pictures.
+fn texts<'b>(
+    places: &[PathBuf],
+    files: &'b [File],
+    albums: Option<&'b Beside>,
+    output: &Path,
+) -> Vec<Text<'b>> {
+    let beside = places.iter().zip(files).filter_map(|(place, file)| {
+        let beside = file.beside.as_ref()?;
+        Some(Text { place: beside.place(place), beside, is_sealed: file.is_sealed })
+    });
+    let is_one = matches!(places, [only] if only == output);
+    let file = if is_one { output.to_owned() } else { output.join(Sort::Albums.file()) };
+    let albums = albums.map(|albums| {
+        let is_sealed = files.iter().any(|file| file.is_sealed);
+        Text { place: albums.place(&file), beside: albums, is_sealed }
+    });
+    beside.chain(albums).collect()
+}
+
+/// Refuses what is there already, before any is written.
+fn refuse_taken<'p>(mut places: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
+    match places.find(|place| is_there(place)) {
         Some(place) => {
             Err(Failure::new(Code::Failed, format!("there already: {}", place.display()))
                 .hint("nothing was written; name another file"))
         }
-        None => Ok(places),
+        None => Ok(()),
     }
 }
 
@@ -700,7 +738,14 @@ fn to_stdout(files: &[File], items: &[(usize, Vec<ItemPath>)], ui: &Ui) -> Resul
     ui.content(&only.bytes)
 }
 
-fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64) -> Result<()> {
+fn tell(
+    ui: &Ui,
+    verb: &Recover,
+    places: &[PathBuf],
+    files: &[File],
+    texts: &[Text<'_>],
+    whole: u64,
+) -> Result<()> {
     if verb.json {
         let document = |(place, file): (&PathBuf, &File)| {
             json!({
@@ -713,9 +758,11 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
                 }),
             })
         };
+        let albums = texts.iter().find(|text| text.beside.sort == Sort::Albums);
         return ui.json(&json!({
             "message_type": "summary",
             "dry_run": false,
+            "albums": albums.map(|text| ui::plain(text.place.as_os_str().as_encoded_bytes())),
             "records": files.iter().map(|file| file.records).sum::<u64>(),
             "files": places.iter().zip(files).map(document).collect::<Value>(),
             "items": whole,
@@ -725,13 +772,13 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
         let (size, place) = (ui::size(file.bytes.len() as u64), place.display().to_string());
         let what = counted(&file.kind, file.records);
         ui.summary(format!("written: {what} ({size}) to {}", ui::escape(&place)))?;
-        if let Some(beside) = &file.beside {
-            let place = beside.place(Path::new(&place)).display().to_string();
-            ui.summary(format!("written: {} to {}", beside.names(), ui::escape(&place)))?;
-        }
     }
     if whole > 0 {
         ui.summary(format!("written: {}", ui::count(whole, "file")))?;
+    }
+    for Text { place, beside, .. } in texts {
+        let place = ui::escape(&place.display().to_string());
+        ui.summary(format!("written: {} to {place}", beside.names()))?;
     }
     let has = |kind: Kind| files.iter().any(|file| file.kind == kind.as_str());
     for (kind, hint) in [

@@ -400,7 +400,11 @@ fn is_file(item: &Item, compartment: Compartment) -> bool {
 }
 
 /// The bytes of a file at a range.
-fn part(chunks: &mut Chunks<'_>, item: &Item, range: &Bytes<u64>) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn part(
+    chunks: &mut Chunks<'_>,
+    item: &Item,
+    range: &Bytes<u64>,
+) -> Result<Zeroizing<Vec<u8>>> {
     if range.end > item.facts.length {
         return Err(Malformed::new("a record beyond the end of its file", 0).into());
     }
