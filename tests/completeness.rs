@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, samples};
+use crate::support::tools::{has, program};
+use crate::support::{Bench, Ran, samples};
 
 const CSV: &str = "Title,URL,Username,Password,Notes,OTPAuth\n\
     a.test (me),https://a.test/,me,one secret,,\n";
@@ -173,6 +174,46 @@ fn an_export_that_only_its_account_opens_is_named() {
     assert_eq!(told["lacking"][0]["lack"], "account");
     let protected = restricted.replace("false", "true");
     assert_eq!(added(protected.as_bytes(), false, 0)["lacking"], json!([]));
+}
+
+/// A store that whoever exported it takes for a key, and that has only certificates.
+#[test]
+fn a_store_without_a_key_is_named() {
+    if !has(&["openssl"]) {
+        return;
+    }
+    let bench = Bench::with_vault();
+    bench.write("cert.pem", sample("Certificates/www.example.com.pem"));
+    bench.write("passwords", "made up\n");
+    fs::create_dir(bench.path("export")).unwrap();
+    let args = "pkcs12 -export -nokeys -in cert.pem -out export/me.p12 -passout file:passwords";
+    let made = program("openssl", args.split(' '), &bench.path("")).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let add = |more: &[&str]| {
+        let mut command = bench.command([&["add", "export"], more].concat());
+        command.env("ICVAULT_IDENTITY", "identity").env("ICVAULT_P12_PASSWORD_FILE", "passwords");
+        Ran::of(command)
+    };
+    // Without its password nobody knows.
+    assert_eq!(
+        bench.open(["add", "export", "-n", "--json"]).succeeded().json()["lacking"],
+        json!([])
+    );
+    // It is all there, so nothing is wrong with the export.
+    let text = add(&[]).succeeded().stdout;
+    let reason = "a PKCS#12 store with certificates and no key";
+    assert!(text.contains(&format!("not all there: 1 file\n  me.p12: {reason}\n")), "{text}");
+    let told = add(&["--json"]).succeeded().json();
+    assert_eq!(told["lacking"], json!([{ "path": "me.p12", "lack": "key", "reason": reason }]));
+    // Whoever looks later sees it as well.
+    let shown = bench.open(["show", "me.p12"]).succeeded().stdout;
+    assert!(shown.contains("  (certificates and no key)\n"), "{shown}");
+    let certificates = bench.open(["certs"]).succeeded().stdout;
+    assert!(certificates.contains("certificates and no key\n"), "{certificates}");
+    // No export of keys leaves them out, so `info` says nothing of that.
+    let info = bench.open(["info", "--json"]).succeeded().json();
+    assert_eq!(info["omissions"], json!([]));
+    assert_eq!(info["kinds"][0]["kind"], "key");
 }
 
 #[test]

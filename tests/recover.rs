@@ -266,6 +266,12 @@ fn groups_and_calendars_stand_beside() {
         assert_eq!(read("contacts-groups.txt"), "Choir, old\n  Anna\n\nFamily\n  Anna\n  Bert\n");
         assert_eq!(read("events-calendars.txt"), "Home\n  at Home\n\nWork\n  at Work\n");
     }
+    // What goes to a program has no place beside it.
+    let piped = bench.open(["recover", "contacts", "-o", "-"]).succeeded();
+    assert_eq!(piped.stdout, cards);
+    let note = "groups: Choir, old, Family: not in what stdout gets; -o FILE has them beside\n";
+    assert!(piped.stderr.contains(note), "{}", piped.stderr);
+    assert!(!piped.stderr.contains("-groups.txt"), "{}", piped.stderr);
     let args = ["recover", "contacts", "-o", "people.vcf", "--json"];
     let summary = bench.open(args).succeeded().json();
     assert_eq!(summary["files"][0]["beside"], "people-groups.txt");
@@ -276,4 +282,126 @@ fn groups_and_calendars_stand_beside() {
     // In no group, so nothing stands beside.
     bench.open(["recover", "--pick", "Carla", "-o", "carla.vcf"]).succeeded();
     assert!(!bench.path("carla-groups.txt").exists());
+}
+
+/// An event of Calendar's database says in which calendar it is, as one of a file does.
+#[test]
+fn calendars_of_a_database_stand_beside() {
+    let bench = Bench::with_vault();
+    let data = crate::support::samples().join("icloud-export/Calendars");
+    for (from, to) in [
+        ("All (newer macOS).icbu/Calendar.sqlitedb", "export/Calendar.sqlitedb"),
+        ("Work.ics", "export/Work.ics"),
+    ] {
+        bench.write(to, fs::read(data.join(from)).unwrap());
+    }
+    bench.open(["add", "export"]).succeeded();
+    fs::remove_dir_all(bench.path("export")).unwrap();
+    bench.write("export/note.txt", "all that is left");
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let written = bench.open(["recover", "-o", "back/"]).succeeded();
+    let note = "calendars: Home, Work: beside, in events-calendars.txt\n";
+    assert!(written.stderr.contains(note), "{}", written.stderr);
+    let text = fs::read_to_string(bench.path("back/events-calendars.txt")).unwrap();
+    let home = "Home\n  Dentist\n  Week at the lake\n  🎂 Ida's birthday\n\nWork\n  ";
+    assert!(text.starts_with(home), "{text}");
+    let events = fs::read_to_string(bench.path("back/events.ics")).unwrap();
+    assert_eq!(events.matches("SUMMARY:Dentist\r\n").count(), 1, "{events}");
+}
+
+/// A group may be a card of its own, of version 3.0 or 4.0, and name its people by their ids.
+#[test]
+fn people_are_in_the_groups_whose_cards_name_them() {
+    let bench = Bench::with_vault();
+    let uuid = |last: u8| format!("11111111-AAAA-4BBB-8CCC-00000000000{last}");
+    let person = |name: &str, last: u8| card(name).replace(&format!("uid-{name}"), &uuid(last));
+    let older = format!(
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Choir;;;;\r\nFN:Choir\r\nUID:CHOIR\r\n\
+        X-ADDRESSBOOKSERVER-KIND:group\r\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:{}\r\n\
+        X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:{}\r\nEND:VCARD\r\n",
+        uuid(1),
+        uuid(2)
+    );
+    let newer = format!(
+        "BEGIN:VCARD\r\nVERSION:4.0\r\nKIND:group\r\nFN:Family\r\nUID:urn:uuid:{}\r\n\
+        MEMBER:urn:uuid:{}\r\nMEMBER:mailto:nobody@example.org\r\nEND:VCARD\r\n",
+        uuid(9),
+        uuid(2).to_lowercase()
+    );
+    let people = [person("Anna", 1), person("Bert", 2), person("Carla", 3)].concat();
+    bench.write("export/all.vcf", [people.as_str(), &older].concat());
+    bench.write("export/family.vcf", &newer);
+    bench.open(["add", "export"]).succeeded();
+    for (group, expected) in
+        [("Choir", ["Anna", "Bert"]), ("Family", ["Bert", "mailto:nobody@example.org"])]
+    {
+        let shown = bench.open(["show", group, "--json"]).succeeded().json();
+        let fields = shown["fields"].as_array().unwrap().iter();
+        let members = fields.filter(|field| field["name"] == "member");
+        let members: Vec<&str> = members.map(|field| field["value"].as_str().unwrap()).collect();
+        assert_eq!(members, expected);
+        assert_eq!(shown["warnings"], serde_json::json!(["a group"]));
+    }
+    // The same group in the other version is the same.
+    bench.write("export/family.vcf", newer.replace("KIND", "X-ADDRESSBOOKSERVER-KIND"));
+    bench.write("export/all.vcf", &older);
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let back = bench.open(["recover", "-o", "back.vcf"]).succeeded();
+    let note = "missing now: 3 contacts: Anna, Bert, Carla\n";
+    assert!(back.stderr.contains(note), "{}", back.stderr);
+    assert_eq!(fs::read_to_string(bench.path("back.vcf")).unwrap(), people);
+    let groups = fs::read_to_string(bench.path("back-groups.txt")).unwrap();
+    assert_eq!(groups, "Choir\n  Anna\n  Bert\n\nFamily\n  Bert\n");
+    let told = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    assert_eq!(told[1]["groups"], serde_json::json!(["Choir", "Family"]));
+}
+
+/// The files of photos say nothing of the albums that a take-out told of.
+#[test]
+fn albums_stand_beside_photos() {
+    let bench = Bench::with_vault();
+    let take_out = crate::support::samples().join("icloud-export/Take-out");
+    let part = "iCloud Photos Part 1 of 3";
+    for file in [
+        "Albums/Sommer in Öland.csv",
+        "Memories/By the sea.csv",
+        "Photos/IMG_0740.JPG",
+        "Photos/IMG_07401.JPG",
+    ] {
+        let bytes = fs::read(take_out.join(part).join(file)).unwrap();
+        bench.write(&format!("export/{part}/{file}"), bytes);
+    }
+    let zipped = "iCloud Photos Part 3 of 3.zip";
+    bench.write(&format!("export/{zipped}"), fs::read(take_out.join(zipped)).unwrap());
+    bench.open(["add", "export", "--expected"]).ended_with(3);
+    fs::remove_dir_all(bench.path("export")).unwrap();
+    bench.write("export/note.txt", "all that is left");
+    bench.open(["add", "export", "--expected"]).succeeded();
+    let rehearsed = bench.open(["recover", "-n"]).succeeded();
+    let note = "albums: By the sea, Sommer in Öland: beside, in photos-albums.txt\n";
+    assert!(rehearsed.stderr.contains(note), "{}", rehearsed.stderr);
+    let rehearsed = bench.open(["recover", "-n", "--json"]).succeeded().json();
+    for one in rehearsed.as_array().unwrap() {
+        let albums = serde_json::json!(["By the sea", "Sommer in Öland"]);
+        let is_named = one["title"] == "IMG_0740.JPG";
+        assert_eq!(one["groups"], if is_named { albums } else { serde_json::Value::Null });
+    }
+    // What is there stays, and then nothing is written.
+    bench.write("back/photos-albums.txt", "mine");
+    bench.open(["recover", "-o", "back"]).ended_with(1);
+    assert_eq!(tree(&bench.path("back")).len(), 1);
+    fs::remove_file(bench.path("back/photos-albums.txt")).unwrap();
+    let written = bench.open(["recover", "-o", "back"]).succeeded().stdout;
+    let line = "written: albums: By the sea, Sommer in Öland to back/photos-albums.txt\n";
+    assert!(written.contains(line), "{written}");
+    let text = fs::read_to_string(bench.path("back/photos-albums.txt")).unwrap();
+    assert_eq!(text, "By the sea\n  IMG_0740.JPG\n\nSommer in Öland\n  IMG_0740.JPG\n");
+    for file in [&*format!("{part}/Photos/IMG_0740.JPG"), "IMG_0740.JPG", "IMG_0001.JPG"] {
+        assert!(bench.path("back").join(file).is_file(), "{file}");
+    }
+    // In no album, so nothing stands beside; and one photo of an archive is one file.
+    let alone = bench.open(["recover", "--pick", "IMG_0001", "-o", "one.jpg", "--json"]);
+    assert!(alone.succeeded().json()["albums"].is_null());
+    let args = ["recover", "--from", "export~1", "-o", "two", "--pick", "IMG_0740", "--json"];
+    assert_eq!(bench.open(args).succeeded().json()["albums"], "two/photos-albums.txt");
 }

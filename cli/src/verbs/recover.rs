@@ -12,13 +12,13 @@ use vault::kinds::logins::Cells;
 use vault::kinds::{Format, Kind, messages};
 use vault::progress::Silent;
 use vault::vault::{
-    self as library, ExtractOptions, Extracted, Fate, Query, RecordChange, RecordChanges,
-    RecordReader, SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
+    self as library, ExtractOptions, Extracted, Fate, OpenedRecord, Query, RecordChange,
+    RecordChanges, RecordReader, SnapshotInfo, Spec, StoredRecord, Vault, missing_records,
 };
 use zeroize::Zeroizing;
 
 use super::add::record_noun;
-use super::beside::{self, Beside};
+use super::beside::{Beside, Groups, Sort};
 use super::changes::{counted, counted_all, record_document, tell_limits};
 use super::live::{is_there, live};
 use super::records::Shown;
@@ -65,13 +65,15 @@ pub(crate) fn recover(args: &Args, verb: &Recover, ui: &Ui) -> Result<Code> {
         }
         return Ok(damaged);
     }
-    let groups = groups(vault, &from, &missing);
-    rehearse(ui, verb, &from, &missing, &groups);
-    let Some(output) = verb.output.as_deref().filter(|_| !verb.dry_run) else {
-        print(vault, verb, &from, &missing, &groups, ui)?;
+    let output = verb.output.as_deref().filter(|_| !verb.dry_run);
+    let (opened, groups) = open(vault, &from, &missing, output.is_some(), ui);
+    let plan = Plan { from: &from, missing, groups };
+    rehearse(ui, verb, &plan);
+    let Some(output) = output else {
+        print(vault, verb, &plan, ui)?;
         return Ok(damaged);
     };
-    write(vault, verb, &from, &missing, output, ui).map(|code| code.max(damaged))
+    write(vault, verb, &plan, opened, output, ui).map(|code| code.max(damaged))
 }
 
 /// Whether what is asked is which earlier snapshots have something.
@@ -82,6 +84,10 @@ fn is_list(verb: &Recover) -> bool {
         && verb.output.is_none()
         && verb.pick.is_empty()
         && !verb.dry_run
+}
+
+fn is_stdout(verb: &Recover) -> bool {
+    verb.output.as_deref().is_some_and(|output| output.as_os_str() == "-")
 }
 
 /// Of which source and which kinds.
@@ -316,28 +322,55 @@ fn nothing(verb: &Recover, scope: &Scope, against: &[SnapshotInfo]) -> String {
     }
 }
 
-/// Of each record the groups that it is in, which its file cannot carry. What cannot be read is in
-/// none here, and is told where it is written.
-fn groups(vault: &Vault, from: &[SnapshotInfo], missing: &[Missing<'_>]) -> Vec<Vec<String>> {
-    let mut readers: Vec<_> = from.iter().map(|info| RecordReader::new(vault, info)).collect();
-    let groups = missing.iter().map(|Missing { from, record, .. }| {
-        let reader = readers
-            .get_mut(*from)
-            .filter(|_| beside::KINDS.iter().any(|kind| kind.as_str() == record.facts.kind));
-        let opened = reader.and_then(|reader| reader.open(record).ok());
-        opened.map(|opened| beside::groups(&opened)).unwrap_or_default()
-    });
-    groups.collect()
+/// What comes back.
+struct Plan<'c> {
+    from: &'c [SnapshotInfo],
+    missing: Vec<Missing<'c>>,
+    groups: Groups,
+}
+
+/// What was read of a record; none if it is whole files, or not to be written.
+type Opened = Option<vault::error::Result<OpenedRecord>>;
+
+/// Reads the records, each once: those that are written, and those of which something may stand
+/// beside. What cannot be read is in no group here, and is told where it is written.
+fn open(
+    vault: &Vault,
+    from: &[SnapshotInfo],
+    missing: &[Missing<'_>],
+    is_written: bool,
+    ui: &Ui,
+) -> (Vec<Opened>, Groups) {
+    let mut groups = Groups::default();
+    let mut opened: Vec<(usize, Opened)> = Vec::new();
+    // File by file, for what is opened of one serves all records of it.
+    let mut order: Vec<(usize, &Missing<'_>)> = missing.iter().enumerate().collect();
+    order.sort_by_key(|(_, one)| (one.from, one.record.place.as_ref().map(|place| &place.file)));
+    for same in order.chunk_by(|(_, one), (_, other)| one.from == other.from) {
+        let info = same.first().and_then(|(_, one)| from.get(one.from));
+        let Some(info) = info else { continue };
+        let mut reader = RecordReader::new(vault, info);
+        for (at, Missing { record, .. }) in same {
+            let sort = Sort::of(&record.facts.kind);
+            let is_told = matches!(sort, Some(Sort::Groups | Sort::Calendars));
+            let is_read = (is_written || is_told) && whole_files(record).is_none();
+            let one = is_read.then(|| reader.open(record));
+            if let Some(Ok(opened)) = &one {
+                groups.take(record, opened);
+            }
+            opened.push((*at, one.filter(|_| is_written)));
+        }
+        let records = same.iter().map(|(_, one)| one.record);
+        groups.take_cards(vault, info, records.clone(), &mut reader);
+        groups.take_albums(vault, info, records, ui);
+    }
+    opened.sort_by_key(|(at, _)| *at);
+    (opened.into_iter().map(|(_, one)| one).collect(), groups)
 }
 
 /// Says what is missing before anything is written.
-fn rehearse(
-    ui: &Ui,
-    verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
-    groups: &[Vec<String>],
-) {
+fn rehearse(ui: &Ui, verb: &Recover, plan: &Plan<'_>) {
+    let Plan { from, missing, groups } = plan;
     let kinds = missing.iter().map(|missing| missing.record.facts.kind.as_str());
     let mut titles: Vec<String> = Vec::new();
     for missing in missing {
@@ -347,15 +380,18 @@ fn rehearse(
         }
     }
     ui.note(format!("missing now: {}: {}", counted_all(kinds), ui.named(titles)));
-    for kind in beside::KINDS {
-        let of_kind = missing.iter().zip(groups);
-        let of_kind = of_kind.filter(|(missing, _)| missing.record.facts.kind == kind.as_str());
-        let titled =
-            of_kind.map(|(missing, groups)| (missing.record.facts.title.as_str(), groups.clone()));
-        let Some(beside) = Beside::new(kind, titled) else { continue };
+    for sort in Sort::ALL {
+        let records = missing.iter().map(|missing| missing.record);
+        let Some(beside) = Beside::new(sort, groups, records) else { continue };
+        if is_stdout(verb) {
+            ui.note(format!(
+                "{}: not in what stdout gets; -o FILE has them beside",
+                beside.names()
+            ));
+            continue;
+        }
         let output = verb.output.as_deref().filter(|path| path.extension().is_some());
-        let name = TOGETHER.iter().find(|(_, of, _)| *of == kind).map_or("", |(.., name)| name);
-        let place = beside.place(output.unwrap_or(Path::new(name)));
+        let place = beside.place(output.unwrap_or(Path::new(sort.file())));
         let place = place.file_name().unwrap_or_default().to_string_lossy();
         ui.note(format!("{}: beside, in {}", beside.names(), ui::escape(&place)));
     }
@@ -369,22 +405,15 @@ fn rehearse(
 }
 
 /// Names what would be written.
-fn print(
-    vault: &Vault,
-    verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
-    groups: &[Vec<String>],
-    ui: &Ui,
-) -> Result<()> {
+fn print(vault: &Vault, verb: &Recover, plan: &Plan<'_>, ui: &Ui) -> Result<()> {
     let mut array = verb.json.then(|| ui.json_array());
-    for (Missing { from: at, change, record }, groups) in missing.iter().zip(groups) {
-        let Some(info) = from.get(*at) else { continue };
+    for Missing { from, change, record } in &plan.missing {
+        let Some(info) = plan.from.get(*from) else { continue };
         if let Some(array) = &mut array {
             // As it was, for that is what would be written.
             let change = RecordChange { after: None, ..(*change).clone() };
             let mut document = record_document(vault, info, &change, change.fate, &[], false);
-            if let (Some(map), false) = (document.as_object_mut(), groups.is_empty()) {
+            if let Some((map, groups)) = document.as_object_mut().zip(plan.groups.of(record)) {
                 map.insert("groups".to_owned(), json!(groups));
             }
             array.push(&document)?;
@@ -413,8 +442,8 @@ struct File {
 
 /// What one file of a format takes together, and what it is called.
 const TOGETHER: [(Format, Kind, &str); 8] = [
-    (Format::Contacts, Kind::Contact, "contacts.vcf"),
-    (Format::Calendars, Kind::Event, "events.ics"),
+    (Format::Contacts, Kind::Contact, Sort::Groups.file()),
+    (Format::Calendars, Kind::Event, Sort::Calendars.file()),
     (Format::Logins, Kind::Passwords, "passwords.csv"),
     (Format::Logins, Kind::Cards, "cards.json"),
     (Format::Messages, Kind::Mail, "mail.mbox"),
@@ -426,8 +455,8 @@ const TOGETHER: [(Format, Kind, &str); 8] = [
 fn write(
     vault: &Vault,
     verb: &Recover,
-    from: &[SnapshotInfo],
-    missing: &[Missing<'_>],
+    plan: &Plan<'_>,
+    opened: Vec<Opened>,
     output: &Path,
     ui: &Ui,
 ) -> Result<Code> {
@@ -435,48 +464,39 @@ fn write(
     let mut taken = Vec::new();
     // Files that are one thing each lie in the export as they are.
     let mut items: Vec<(usize, Vec<ItemPath>)> = Vec::new();
-    for same in missing.chunk_by(|one, other| one.from == other.from) {
-        let Some((at, info)) = same.first().and_then(|one| Some((one.from, from.get(one.from)?)))
-        else {
-            continue;
-        };
-        let mut reader = RecordReader::new(vault, info);
-        for Missing { record, .. } in same {
-            if let Some(paths) = whole_files(record) {
-                items.push((at, paths));
-                continue;
+    for (Missing { from, record, .. }, opened) in plan.missing.iter().zip(opened) {
+        let Some(info) = plan.from.get(*from) else { continue };
+        match opened {
+            Some(Ok(opened)) => {
+                taken.push(Taken { info: info.clone(), record: (*record).clone(), opened });
             }
-            match reader.open(record) {
-                Ok(opened) => {
-                    taken.push(Taken { info: info.clone(), record: (*record).clone(), opened });
-                }
-                Err(error) => {
-                    let absent = error.kind() == ErrorKind::NotDownloaded;
-                    code = code.max(if absent { Code::Incomplete } else { Code::Damaged });
-                    let title = ui::plain(record.facts.title.as_bytes());
-                    ui.warn(format!("lost: {title}: {error}"));
-                }
+            Some(Err(error)) => {
+                let absent = error.kind() == ErrorKind::NotDownloaded;
+                code = code.max(if absent { Code::Incomplete } else { Code::Damaged });
+                let title = ui::plain(record.facts.title.as_bytes());
+                ui.warn(format!("lost: {title}: {error}"));
             }
+            None => items.extend(whole_files(record).map(|paths| (*from, paths))),
         }
     }
-    let files = files(taken, ui)?;
-    if output.as_os_str() == "-" {
+    let files = files(taken, &plan.groups, ui)?;
+    if is_stdout(verb) {
         return to_stdout(&files, &items, ui).map(|()| code);
     }
     let places = places(&files, &items, output)?;
+    let records = plan.missing.iter().map(|missing| missing.record);
+    let albums = Beside::new(Sort::Albums, &plan.groups, records);
+    let texts = texts(&places, &files, albums.as_ref(), output);
+    refuse_taken(places.iter().chain(texts.iter().map(|text| &text.place)))?;
     for (place, file) in places.iter().zip(&files) {
         take::write_file(place, &file.bytes, Overwrite::Never, file.is_sealed)?;
-        if let Some(beside) = &file.beside {
-            let text = beside.text();
-            take::write_file(&beside.place(place), text.as_bytes(), Overwrite::Never, false)?;
-        }
     }
     let mut whole = 0;
     if !items.is_empty() {
         let mut target = Target::create(output)?;
         let mut sum = Extracted::default();
         for (at, paths) in items {
-            let Some(info) = from.get(at) else { continue };
+            let Some(info) = plan.from.get(at) else { continue };
             let options = ExtractOptions { only: paths, ..ExtractOptions::default() };
             let mut done = library::extract(vault, info, &mut target, &options, &Silent)?;
             whole += done.files;
@@ -494,7 +514,10 @@ fn write(
             ui.warn(refused.to_string());
         }
     }
-    tell(ui, verb, &places, &files, whole)?;
+    for Text { place, beside, is_sealed } in &texts {
+        take::write_file(place, beside.text().as_bytes(), Overwrite::Never, *is_sealed)?;
+    }
+    tell(ui, verb, &places, &files, &texts, whole)?;
     Ok(code)
 }
 
@@ -506,20 +529,20 @@ fn whole_files(record: &StoredRecord) -> Option<Vec<ItemPath>> {
 }
 
 /// What is secret comes first, so that the folder is made for its owner alone.
-fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
+fn files(taken: Vec<Taken>, groups: &Groups, ui: &Ui) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut alone: Vec<Taken> = Vec::new();
-    let mut groups: Vec<Vec<Taken>> = TOGETHER.iter().map(|_| Vec::new()).collect();
+    let mut joined: Vec<Vec<Taken>> = TOGETHER.iter().map(|_| Vec::new()).collect();
     for one in taken {
         let is_it = |(format, kind, _): &(Format, Kind, &str)| {
             *format == one.opened.format && kind.as_str() == one.record.facts.kind
         };
-        match TOGETHER.iter().position(is_it).and_then(|at| groups.get_mut(at)) {
+        match TOGETHER.iter().position(is_it).and_then(|at| joined.get_mut(at)) {
             Some(group) => group.push(one),
             None => alone.push(one),
         }
     }
-    for ((format, kind, name), mut group) in TOGETHER.into_iter().zip(groups) {
+    for ((format, kind, name), mut group) in TOGETHER.into_iter().zip(joined) {
         if group.is_empty() {
             continue;
         }
@@ -547,19 +570,19 @@ fn files(taken: Vec<Taken>, ui: &Ui) -> Result<Vec<File>> {
             }
             _ => {
                 for (number, (bytes, layout)) in (1..).zip(together(group)?) {
-                    files.push(file(numbered(name, number), bytes, &layout));
+                    files.push(file(numbered(name, number), bytes, &layout, groups));
                 }
                 continue;
             }
         };
-        files.push(file(name.to_owned(), bytes, &group));
+        files.push(file(name.to_owned(), bytes, &group, groups));
     }
     let mut used = HashSet::new();
     for one in alone {
         let group = [one];
         let bytes = take::native(&group)?;
         let name = own_name(&group, &bytes, &mut used);
-        files.push(file(name, bytes, &group));
+        files.push(file(name, bytes, &group, groups));
     }
     files.sort_by_key(|file| !file.is_sealed);
     Ok(files)
@@ -588,15 +611,12 @@ fn numbered(name: &str, number: u32) -> String {
     }
 }
 
-fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken]) -> File {
+fn file(name: String, bytes: Zeroizing<Vec<u8>>, taken: &[Taken], groups: &Groups) -> File {
     let is_sealed = taken.iter().any(|one| one.record.compartment == Compartment::Sealed);
     let kind = taken.first().map(|one| one.record.facts.kind.clone()).unwrap_or_default();
-    let known = Kind::parse(&kind).filter(|kind| beside::KINDS.contains(kind));
-    let beside = known.and_then(|kind| {
-        let titled =
-            taken.iter().map(|one| (one.record.facts.title.as_str(), beside::groups(&one.opened)));
-        Beside::new(kind, titled)
-    });
+    let records = taken.iter().map(|one| &one.record);
+    let sort = Sort::of(&kind).filter(|sort| *sort != Sort::Albums);
+    let beside = sort.and_then(|sort| Beside::new(sort, groups, records));
     File { name, kind, bytes, records: taken.len() as u64, is_sealed, beside }
 }
 
@@ -637,7 +657,7 @@ fn own_name(taken: &[Taken], bytes: &[u8], used: &mut HashSet<Vec<u8>>) -> Strin
     }
 }
 
-/// Where each file goes, refused before any is written.
+/// Where each file goes.
 fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Result<Vec<PathBuf>> {
     let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
     let is_folder = output.is_dir() || ends_in_slash;
@@ -666,14 +686,44 @@ fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Re
         }
         _ => files.iter().map(|file| output.join(&file.name)).collect(),
     };
-    let beside = places.iter().zip(files);
-    let beside = beside.filter_map(|(place, file)| Some(file.beside.as_ref()?.place(place)));
-    match places.iter().cloned().chain(beside).find(|place| is_there(place)) {
+    Ok(places)
+}
+
+/// A text that stands beside others, and where.
+struct Text<'b> {
+    place: PathBuf,
+    beside: &'b Beside,
+    is_sealed: bool,
+}
+
+/// What stands beside the files: of each what is of it, and what is of all pictures.
+fn texts<'b>(
+    places: &[PathBuf],
+    files: &'b [File],
+    albums: Option<&'b Beside>,
+    output: &Path,
+) -> Vec<Text<'b>> {
+    let beside = places.iter().zip(files).filter_map(|(place, file)| {
+        let beside = file.beside.as_ref()?;
+        Some(Text { place: beside.place(place), beside, is_sealed: file.is_sealed })
+    });
+    let is_one = matches!(places, [only] if only == output);
+    let file = if is_one { output.to_owned() } else { output.join(Sort::Albums.file()) };
+    let albums = albums.map(|albums| {
+        let is_sealed = files.iter().any(|file| file.is_sealed);
+        Text { place: albums.place(&file), beside: albums, is_sealed }
+    });
+    beside.chain(albums).collect()
+}
+
+/// Refuses what is there already, before any is written.
+fn refuse_taken<'p>(mut places: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
+    match places.find(|place| is_there(place)) {
         Some(place) => {
             Err(Failure::new(Code::Failed, format!("there already: {}", place.display()))
                 .hint("nothing was written; name another file"))
         }
-        None => Ok(places),
+        None => Ok(()),
     }
 }
 
@@ -688,7 +738,14 @@ fn to_stdout(files: &[File], items: &[(usize, Vec<ItemPath>)], ui: &Ui) -> Resul
     ui.content(&only.bytes)
 }
 
-fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64) -> Result<()> {
+fn tell(
+    ui: &Ui,
+    verb: &Recover,
+    places: &[PathBuf],
+    files: &[File],
+    texts: &[Text<'_>],
+    whole: u64,
+) -> Result<()> {
     if verb.json {
         let document = |(place, file): (&PathBuf, &File)| {
             json!({
@@ -701,9 +758,11 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
                 }),
             })
         };
+        let albums = texts.iter().find(|text| text.beside.sort == Sort::Albums);
         return ui.json(&json!({
             "message_type": "summary",
             "dry_run": false,
+            "albums": albums.map(|text| ui::plain(text.place.as_os_str().as_encoded_bytes())),
             "records": files.iter().map(|file| file.records).sum::<u64>(),
             "files": places.iter().zip(files).map(document).collect::<Value>(),
             "items": whole,
@@ -713,13 +772,13 @@ fn tell(ui: &Ui, verb: &Recover, places: &[PathBuf], files: &[File], whole: u64)
         let (size, place) = (ui::size(file.bytes.len() as u64), place.display().to_string());
         let what = counted(&file.kind, file.records);
         ui.summary(format!("written: {what} ({size}) to {}", ui::escape(&place)))?;
-        if let Some(beside) = &file.beside {
-            let place = beside.place(Path::new(&place)).display().to_string();
-            ui.summary(format!("written: {} to {}", beside.names(), ui::escape(&place)))?;
-        }
     }
     if whole > 0 {
         ui.summary(format!("written: {}", ui::count(whole, "file")))?;
+    }
+    for Text { place, beside, .. } in texts {
+        let place = ui::escape(&place.display().to_string());
+        ui.summary(format!("written: {} to {place}", beside.names()))?;
     }
     let has = |kind: Kind| files.iter().any(|file| file.kind == kind.as_str());
     for (kind, hint) in [

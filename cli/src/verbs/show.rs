@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 use vault::kinds::certificates;
-use vault::kinds::{Field, Kind, logins};
+use vault::kinds::{Field, Kind, contacts, logins};
 use vault::vault::{
     self as library, Item, RecordReader, SnapshotInfo, StoredRecord, Vault, kept_password,
 };
@@ -84,6 +84,13 @@ pub(crate) fn show(args: &Args, verb: &Show, ui: &Ui) -> Result<Code> {
 fn fields(vault: &Vault, info: &SnapshotInfo, record: &StoredRecord) -> Result<Vec<Field>> {
     let mut reader = RecordReader::new(vault, info);
     let mut fields = reader.fields(record)?;
+    if record.facts.warnings.iter().any(|warning| warning == contacts::GROUP) {
+        for field in fields.iter_mut().filter(|field| field.name == "member") {
+            if let Some(title) = reader.title(Kind::Contact, &contacts::member(&field.value))? {
+                field.value = Zeroizing::new(title);
+            }
+        }
+    }
     for (path, told) in reader.fields_beside(record)? {
         let name = String::from_utf8_lossy(path.name()).into_owned();
         let (value, is_secret) = (Zeroizing::new(name), false);

@@ -326,7 +326,7 @@ fn scan(
         sheets.omissions.lacks.extend(lack);
         let (outer, inside) = records.split_at_mut(outer);
         if let [store] = outer {
-            certificates::know_by(store, inside);
+            certificates::know_by(store, inside, lack);
         }
     }
     sheets.notes.extend(scanned.notes);

@@ -3,6 +3,7 @@
 
 mod add;
 mod alarm;
+mod albums;
 mod assets;
 mod chunks;
 mod compare_items;
@@ -52,6 +53,7 @@ use crate::wire::Malformed;
 
 pub use add::{AddOptions, Added, KindSummary, LeftOut, Seal, Summary, add, add_archive};
 pub use alarm::{Alarm, Limit, Loss, Losses};
+pub use albums::{Albums, albums};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use compare_items::{ItemChange, ItemChanges, compare_items};

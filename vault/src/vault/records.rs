@@ -253,6 +253,20 @@ impl<'v> RecordReader<'v> {
         Ok(fields)
     }
 
+    /// The title of the record of this kind with this identity; none if there is none to be read.
+    ///
+    /// # Errors
+    /// When a part of a tree that may have it is lost.
+    pub fn title(&mut self, kind: Kind, identity: &Identity) -> Result<Option<String>> {
+        for (compartment, trees) in readable(self.vault, self.info) {
+            let key = self.vault.record_name(compartment, kind, identity).key(0);
+            if let Some(value) = tree::get(&mut self.chunks, &trees.facts.reference, &key)? {
+                return Ok(Some(RecordFacts::decode(&value)?.title));
+            }
+        }
+        Ok(None)
+    }
+
     /// What the files beside a record say that tell of it, by their paths.
     ///
     /// # Errors
@@ -420,7 +434,11 @@ fn is_file(item: &Item, compartment: Compartment) -> bool {
 }
 
 /// The bytes of a file at a range.
-fn part(chunks: &mut Chunks<'_>, item: &Item, range: &Bytes<u64>) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn part(
+    chunks: &mut Chunks<'_>,
+    item: &Item,
+    range: &Bytes<u64>,
+) -> Result<Zeroizing<Vec<u8>>> {
     if range.end > item.facts.length {
         return Err(Malformed::new("a record beyond the end of its file", 0).into());
     }

@@ -39,6 +39,7 @@ pub use public::PublicKey;
 pub use x509::Certificate;
 
 const UNENCRYPTED: &str = "private key without a password";
+const NO_KEY: &str = "certificates and no key";
 
 /// Gives `each` the records of `content` in the order they stand.
 /// Content of more than 64 MiB has none, and says so.
@@ -98,10 +99,14 @@ pub fn scan_inside(content: &[u8], password: &str, each: &mut dyn FnMut(Record))
     (has_certificate && !has_key).then_some(Lack::Key)
 }
 
-/// Lets a PKCS#12 store be what is `inside` it: its own bytes are new each time it is written.
-pub(super) fn know_by(store: &mut Record, inside: &[Record]) {
+/// Lets a PKCS#12 store be what is `inside` it: its own bytes are new each time it is written. It
+/// says what it lacks.
+pub(super) fn know_by(store: &mut Record, inside: &[Record], lack: Option<Lack>) {
     if inside.is_empty() {
         return;
+    }
+    if lack == Some(Lack::Key) {
+        store.warnings.push(NO_KEY);
     }
     let of = |says: fn(&Record) -> Vec<&[u8]>| {
         let mut all: Vec<[u8; 32]> = inside.iter().map(|record| digest(&says(record))).collect();

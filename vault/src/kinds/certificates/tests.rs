@@ -301,8 +301,9 @@ fn a_store_that_is_open_is_what_is_in_it() {
     let known = |bytes: &[u8], password: &str| {
         let (mut records, _) = scanned(bytes);
         let mut inside = Vec::new();
-        scan_inside(bytes, password, &mut |record| inside.push(record));
-        know_by(&mut records[0], &inside);
+        let lack = scan_inside(bytes, password, &mut |record| inside.push(record));
+        know_by(&mut records[0], &inside, lack);
+        assert!(records[0].warnings.is_empty());
         (records[0].identity.clone(), records[0].essence.to_vec())
     };
     let store = sample("modern.p12");

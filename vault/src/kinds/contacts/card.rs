@@ -11,7 +11,7 @@ use crate::kinds::ladder::{Ladder, Rung, digest, framed};
 use crate::kinds::property::{
     Properties, Property, is_version_2, name_of, plain, shown, split, unescape,
 };
-use crate::kinds::{Field, Kind, Locator, Quality, Record};
+use crate::kinds::{Field, Identity, Kind, Locator, Quality, Record};
 
 /// Most lines of a card that are taken apart.
 const LINES_MAX: usize = 1 << 16;
@@ -23,6 +23,7 @@ const VALUE_MAX: usize = 4096;
 pub(super) const NO_END: &str = "cut off, it has no end";
 pub(super) const FOREIGN: &str = "text in an unknown encoding";
 pub(super) const NO_NAME: &str = "no name";
+pub(super) const GROUP: &str = "a group";
 const TOO_LONG: &str = "more lines than are read";
 
 /// What says when, by what or under what number something was written, or draws it; and in which
@@ -60,7 +61,13 @@ const NOISE_PARAMS: &[&str] = &[
 ];
 /// What is scaled and compressed anew with every export: only that it is there says something.
 const PICTURES: &[&str] = &["PHOTO", "LOGO"];
+/// What the rung is called of a card's `UID`.
+const UID: &str = "uid";
 const DATES: &[&str] = &["BDAY", "ANNIVERSARY", "DEATHDATE", "X-ANNIVERSARY", "X-ABDATE"];
+
+/// What version 3.0 calls what 4.0 has names for, as Apple's servers write it.
+const NEWER: &[(&str, &str)] =
+    &[("X-ADDRESSBOOKSERVER-KIND", "KIND"), ("X-ADDRESSBOOKSERVER-MEMBER", "MEMBER")];
 
 /// Properties with a name of their own here, in the order in which they are shown, and what it is.
 const NAMES: &[(&str, &str)] = &[
@@ -84,6 +91,8 @@ const NAMES: &[(&str, &str)] = &[
     ("RELATED", "related"),
     ("NOTE", "note"),
     ("CATEGORIES", "groups"),
+    ("KIND", "kind"),
+    ("MEMBER", "member"),
     ("PHOTO", "photo"),
     ("UID", "id"),
 ];
@@ -114,7 +123,7 @@ impl Card {
             } else if depth > 1 {
                 card.agents.push((depth, property));
             } else {
-                card.properties.push(property);
+                card.properties.push(newer(property));
             }
         }
         let rest = lines.rest();
@@ -122,12 +131,12 @@ impl Card {
         card
     }
 
-    /// The record that is this card.
-    /// Whether it says which lists the person is on.
+    /// Whether it says which lists the person is on, or is such a list.
     pub(super) fn has_lists(&self) -> bool {
-        self.first("CATEGORIES").is_some()
+        self.first("CATEGORIES").is_some() || self.is_group()
     }
 
+    /// The record that is this card.
     pub(super) fn record(&self, ladder: &mut Ladder, piece: Piece) -> Record {
         let essence = self.essence();
         let (title, company) = (self.title(), self.company());
@@ -137,6 +146,7 @@ impl Card {
             (FOREIGN, is_foreign),
             (NO_NAME, self.name().is_empty() && company.is_empty()),
             (TOO_LONG, self.rest.is_some()),
+            (GROUP, self.is_group()),
         ];
         Record {
             kind: Kind::Contact,
@@ -160,7 +170,7 @@ impl Card {
     /// What could tell the card from others, the best first.
     pub(super) fn rungs(&self) -> Vec<Rung> {
         let mut rungs = Vec::new();
-        for (word, name) in [("uid", "UID"), ("abuid", "X-ABUID")] {
+        for (word, name) in [(UID, "UID"), ("abuid", "X-ABUID")] {
             let id = self.first(name).map(|property| plain_id(&property.text()));
             let id = id.filter(|id| !id.is_empty());
             rungs.extend(id.map(|id| (Quality::Id, tagged(&[word, &id]))));
@@ -241,6 +251,11 @@ impl Card {
         names.into_iter().filter(|name| !name.is_empty()).collect()
     }
 
+    /// Whether it is no person, but a list of some.
+    fn is_group(&self) -> bool {
+        self.first("KIND").is_some_and(|kind| kind.text().trim().eq_ignore_ascii_case("group"))
+    }
+
     fn company(&self) -> String {
         let company = self.first("ORG").and_then(|org| split(&org.value, ';', PARTS_MAX).next());
         shown(&company.unwrap_or_default(), " ")
@@ -291,7 +306,8 @@ impl Card {
                 }
             } else if let Some((place, (_, name))) = place.zip(place.and_then(|at| NAMES.get(at))) {
                 let value = value(property);
-                let is_labelled = !label.is_empty() && !matches!(*name, "photo" | "name" | "id");
+                let is_labelled =
+                    !label.is_empty() && !matches!(*name, "photo" | "name" | "id" | "member");
                 let name =
                     if is_labelled { format!("{name} ({label})") } else { (*name).to_owned() };
                 push(place, &name, value);
@@ -315,6 +331,11 @@ impl Card {
     }
 }
 
+/// The identity of a card whose `UID` this is, in a file that has no other of it.
+pub(super) fn identity(id: &str) -> Identity {
+    Identity { quality: Quality::Id, bytes: tagged(&[UID, &plain_id(id)]) }
+}
+
 /// What a field says that is of the essence, whatever [`NOISE`] is.
 pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
     match field.name.as_str() {
@@ -323,6 +344,14 @@ pub(super) fn lasting(field: &Field) -> Option<Cow<'_, str>> {
         name if name.starts_with("phone") => Some(digits(&field.value).into()),
         _ => Some(plain(&field.value).into()),
     }
+}
+
+/// A property under the name that the newest version has for it.
+fn newer(mut property: Property) -> Property {
+    if let Some((_, name)) = NEWER.iter().find(|(older, _)| *older == property.name) {
+        (*name).clone_into(&mut property.name);
+    }
+    property
 }
 
 fn is_card(name: &str) -> bool {
@@ -369,6 +398,7 @@ fn says(property: &Property, within: &str, each: &mut dyn FnMut([u8; 32])) {
         }
         "TEL" => tell(&[digits(&property.text())]),
         "X-ABLABEL" => tell(&[plain_label(&property.text())]),
+        "MEMBER" => tell(&[plain_id(&property.text())]),
         _ if DATES.contains(&name) => tell(&[plain_date(property)]),
         _ if property.is_binary() => tell(&[property.value.split_whitespace().collect()]),
         _ => tell(&[plain(&property.text())]),
@@ -420,6 +450,7 @@ fn value(property: &Property) -> String {
         }
         "TEL" => without_scheme(&property.text()).to_owned(),
         "X-ABLABEL" => plain_label(&property.text()),
+        "MEMBER" => plain_id(&property.text()),
         name if DATES.contains(&name) => plain_date(property),
         _ => property.text(),
     }

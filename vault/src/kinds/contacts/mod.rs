@@ -7,6 +7,9 @@
 //! it that are the agents of its person. One that has no such line ends where the next begins. What
 //! a file has between cards belongs to none.
 //!
+//! A group is a card as well, and says whose cards are in it by their ids: `KIND:group` and
+//! `MEMBER`, which Apple's servers call `X-ADDRESSBOOKSERVER-KIND` and `X-ADDRESSBOOKSERVER-MEMBER`.
+//!
 //! | Rung | A card's identity |
 //! |---|---|
 //! | id | its `UID`, else its `X-ABUID` |
@@ -25,12 +28,15 @@ use zeroize::Zeroizing;
 
 use crate::kinds::ladder::Ladder;
 use crate::kinds::lines::{Does, Lines, Pieces, is_ended, line_like};
-use crate::kinds::{Export, Field, Lack, Record, Scanned, text};
+use crate::kinds::{Export, Field, Identity, Lack, Record, Scanned, text};
 
 /// Longest card in bytes, with its pictures; a longer one is passed over.
 const CARD_MAX: u64 = 32 << 20;
 /// Most cards of a file.
 const CARDS_MAX: usize = 1 << 20;
+
+/// What is told of a card that is no person, but a group of some.
+pub const GROUP: &str = card::GROUP;
 
 const TOO_LONG: &str = "a card is too long";
 const TOO_MANY: &str = "more than a million cards";
@@ -78,6 +84,12 @@ pub fn fields(record: &[u8]) -> Vec<Field> {
 /// The groups that a card says its person is in, in the order of their names.
 pub fn groups(record: &[u8]) -> Vec<String> {
     Card::parse(&text::decode(record)).groups()
+}
+
+/// The identity of the person whom a group names so: the value of its fields `member`. None other
+/// in the person's file may have that id.
+pub fn member(id: &str) -> Identity {
+    card::identity(id)
 }
 
 /// What a field of a card says that lasts from export to export

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::card::{FOREIGN, NO_END, NO_NAME};
-use super::{CARD_MAX, CARDS_MAX, STRAY, TOO_LONG, TOO_MANY};
+use super::{CARD_MAX, CARDS_MAX, GROUP, STRAY, TOO_LONG, TOO_MANY, fields, member};
 use crate::kinds::tests::records::{
     EXPORTS, Made, Random, all_fields, all_samples, assert_same, by_title, bytes_of, difference,
     ranges, sample, scanned, told, utf16, value, written,
@@ -467,6 +467,28 @@ fn fields_are_named_and_labelled_for_people() {
     let four = all_fields(FORMAT, &sample(EXPORTS[0], "Contacts/version 4.vcf"));
     assert_eq!(value(&four[0], "phone (mobile)"), "+1-202-555-0145");
     assert_eq!(value(&four[0], "birthday"), "--04-05");
+}
+
+#[test]
+fn a_group_is_a_card_that_names_its_people() {
+    let id = "11111111-AAAA-4BBB-8CCC-000000000001";
+    let of = |kind: &str, member: &str, id: &str| {
+        card(&["FN:Choir", &format!("{kind}:Group"), &format!("{member}:{id}")])
+    };
+    let older = of("X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER", id);
+    let newer = of("KIND", "MEMBER", &format!("urn:uuid:{}", id.to_lowercase()));
+    assert_eq!(essence(&older), essence(&newer));
+    assert_ne!(essence(&older), essence(&of("KIND", "MEMBER", "other")));
+    let person = card(&["FN:Anna", "KIND:individual", &format!("UID:{id}")]);
+    let (said, records) = scanned(FORMAT, [older.as_str(), &person].concat().as_bytes());
+    assert_eq!([&*records[0].warnings, &*records[1].warnings], [&[GROUP][..], &[]]);
+    // Its groups are told.
+    assert!(said.omissions.is_empty());
+    assert!(!scanned(FORMAT, person.as_bytes()).0.omissions.is_empty());
+    for group in [older, newer] {
+        let fields = fields(group.as_bytes());
+        assert!(member(value(&fields, "member")) == records[1].identity, "{group}");
+    }
 }
 
 #[test]
