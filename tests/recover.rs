@@ -354,6 +354,18 @@ fn people_are_in_the_groups_whose_cards_name_them() {
     assert_eq!(groups, "Choir\n  Anna\n  Bert\n\nFamily\n  Bert\n");
     let told = bench.open(["recover", "-n", "--json"]).succeeded().json();
     assert_eq!(told[1]["groups"], serde_json::json!(["Choir", "Family"]));
+    // Of what is sealed they tell their owner alone.
+    bench.write("locked/all.vcf", [people.as_str(), &older].concat());
+    bench.open(["add", "locked", "--as", "locked", "--sealed"]).succeeded();
+    bench.write("locked/all.vcf", &older);
+    bench.open(["add", "locked", "--as", "locked", "--sealed", "--expected"]).succeeded();
+    bench.open(["recover", "locked", "-o", "locked.vcf"]).succeeded();
+    assert_eq!(
+        fs::read_to_string(bench.path("locked-groups.txt")).unwrap(),
+        "Choir\n  Anna\n  Bert\n"
+    );
+    let mode = fs::metadata(bench.path("locked-groups.txt")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 /// The files of photos say nothing of the albums that a take-out told of.

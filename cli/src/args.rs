@@ -426,7 +426,8 @@ const RECOVERING: &str = "Without --from, --since and -o the earlier snapshots a
     missing now; with -o alone the snapshot before the newest of each source is taken. \
     Missing is what no source has today: what only moved is not. People come as one .vcf, events as .ics, logins as the \
     table that Passwords imports, messages as an mbox: the apps add what is in these files to what they \
-    have. Never open an .abbu or .icbu archive to get something back: it replaces everything there is. \
+    have. In which groups people were, in which calendars events and in which albums photos stands in texts beside \
+    them. Never open an .abbu or .icbu archive to get something back: it replaces everything there is. \
     DATE is 2026, 2026-09, 2026-09-14, 2026-09-14T10:30 or 2026-09-14T10:30:00Z.";
 
 #[derive(clap::Args)]

@@ -165,6 +165,8 @@ fn is_contact(record: &StoredRecord) -> bool {
 /// Groups by their names, each with the titles of what is in it.
 pub(super) struct Beside {
     pub(super) sort: Sort,
+    /// It names what is sealed.
+    pub(super) is_sealed: bool,
     groups: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -176,15 +178,17 @@ impl Beside {
         records: impl Iterator<Item = &'r StoredRecord>,
     ) -> Option<Self> {
         let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut is_sealed = false;
         for record in records.filter(|record| Sort::of(&record.facts.kind) == Some(sort)) {
             for name in groups.of(record).into_iter().flatten() {
+                is_sealed |= record.compartment == Compartment::Sealed;
                 let title = ui::plain(record.facts.title.as_bytes());
                 told.entry(name.clone()).or_default().insert(title);
             }
         }
         // Events of one calendar are imported into one.
         let least = if sort == Sort::Calendars { 2 } else { 1 };
-        (told.len() >= least).then_some(Self { sort, groups: told })
+        (told.len() >= least).then_some(Self { sort, is_sealed, groups: told })
     }
 
     /// `groups: Choir, Family`

@@ -514,8 +514,8 @@ fn write(
             ui.warn(refused.to_string());
         }
     }
-    for Text { place, beside, is_sealed } in &texts {
-        take::write_file(place, beside.text().as_bytes(), Overwrite::Never, *is_sealed)?;
+    for Text { place, beside } in &texts {
+        take::write_file(place, beside.text().as_bytes(), Overwrite::Never, beside.is_sealed)?;
     }
     tell(ui, verb, &places, &files, &texts, whole)?;
     Ok(code)
@@ -693,7 +693,6 @@ fn places(files: &[File], items: &[(usize, Vec<ItemPath>)], output: &Path) -> Re
 struct Text<'b> {
     place: PathBuf,
     beside: &'b Beside,
-    is_sealed: bool,
 }
 
 /// What stands beside the files: of each what is of it, and what is of all pictures.
@@ -705,14 +704,11 @@ fn texts<'b>(
 ) -> Vec<Text<'b>> {
     let beside = places.iter().zip(files).filter_map(|(place, file)| {
         let beside = file.beside.as_ref()?;
-        Some(Text { place: beside.place(place), beside, is_sealed: file.is_sealed })
+        Some(Text { place: beside.place(place), beside })
     });
     let is_one = matches!(places, [only] if only == output);
     let file = if is_one { output.to_owned() } else { output.join(Sort::Albums.file()) };
-    let albums = albums.map(|albums| {
-        let is_sealed = files.iter().any(|file| file.is_sealed);
-        Text { place: albums.place(&file), beside: albums, is_sealed }
-    });
+    let albums = albums.map(|albums| Text { place: albums.place(&file), beside: albums });
     beside.chain(albums).collect()
 }
 
@@ -776,7 +772,7 @@ fn tell(
     if whole > 0 {
         ui.summary(format!("written: {}", ui::count(whole, "file")))?;
     }
-    for Text { place, beside, .. } in texts {
+    for Text { place, beside } in texts {
         let place = ui::escape(&place.display().to_string());
         ui.summary(format!("written: {} to {place}", beside.names()))?;
     }
