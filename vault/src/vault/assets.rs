@@ -282,23 +282,21 @@ impl Message {
     /// The message with what there is of its parts; none of parts without a message.
     fn asset(self) -> Option<Asset> {
         let Self { file, mut attachments } = self;
-        let main = file?;
-        let compartment = main.compartment;
-        let mut asset = Asset { main, beside: Vec::new() };
+        let mut asset = Asset { main: file?, beside: Vec::new() };
         attachments.sort_by(|one, other| one.path.cmp(&other.path));
-        let sections: BTreeSet<&str> = attachments.iter().map(|it| it.section.as_str()).collect();
-        let (wanted, there) = (asset.main.record.apart, sections.len());
-        asset.main.record.apart = wanted.saturating_sub(u32::try_from(there).unwrap_or(u32::MAX));
-        // The paths of what is sealed are sealed.
-        let joined: Vec<bool> = attachments
-            .iter()
-            .map(|it| {
-                let essence = [it.section.as_bytes(), &[0], &it.essence].concat();
-                it.compartment == compartment && asset.join(it.path.clone(), &essence)
-            })
-            .collect();
-        if asset.main.record.apart == 0 && joined.iter().all(|is_joined| *is_joined) {
-            asset.main.record.warnings.retain(|warning| *warning != messages::PARTIAL);
+        let mut sections = BTreeSet::new();
+        let mut is_joined = true;
+        for Attachment { path, compartment, section, essence } in attachments {
+            let essence = [section.as_bytes(), &[0], &essence].concat();
+            // The path of what is sealed is told to nobody else.
+            is_joined &= compartment == asset.main.compartment && asset.join(path, &essence);
+            sections.insert(section);
+        }
+        let record = &mut asset.main.record;
+        let there = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+        record.apart = record.apart.saturating_sub(there);
+        if is_joined && record.apart == 0 {
+            record.warnings.retain(|warning| *warning != messages::PARTIAL);
         }
         Some(asset)
     }
