@@ -4,6 +4,7 @@
 mod add;
 mod alarm;
 mod assets;
+mod bundles;
 mod chunks;
 mod compare_items;
 mod compare_records;
