@@ -88,7 +88,7 @@ impl Bundle {
     pub fn record(self) -> Record {
         let mut told = self.told();
         let essence = told.essence.take().unwrap_or_default();
-        record_of(told, essence, Locator::Bytes(Vec::new()))
+        record_of(&told, essence, Locator::Bytes(Vec::new()))
     }
 
     /// What it says of itself, as [`fields`](super::fields()) tells of a document in a file.

@@ -67,11 +67,11 @@ pub fn scan(
     let told = told(&bytes);
     let essence = told.essence.unwrap_or_else(|| digest(&[&bytes]));
     let range = 0..bytes.len() as u64;
-    each(record_of(told, essence, Locator::Bytes(vec![range])))?;
+    each(record_of(&told, essence, Locator::Bytes(vec![range])))?;
     Ok(Scanned { layout: "a document", records: 1, ..Scanned::default() })
 }
 
-fn record_of(told: Told, essence: [u8; 32], locator: Locator) -> Record {
+fn record_of(told: &Told, essence: [u8; 32], locator: Locator) -> Record {
     let identity = match told.identifier.as_str() {
         "" => Identity { quality: Quality::Fields, bytes: Zeroizing::default() },
         id => Identity { quality: Quality::Id, bytes: Zeroizing::new(id.as_bytes().to_vec()) },
