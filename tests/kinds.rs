@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::tools::{has, program, skipped};
+use crate::support::tree::{assert_same, copy};
 use crate::support::{Bench, samples};
 
 fn with_sample() -> Bench {
@@ -89,6 +90,161 @@ fn a_long_film_is_shown_as_a_short_one() {
     };
     assert!(fields("short.mov").as_array().unwrap().len() > 3);
     assert_eq!(fields("long.mov"), fields("short.mov"));
+}
+
+/// The record with this title.
+fn titled<'r>(records: &'r [Value], title: &str) -> &'r Value {
+    records.iter().find(|record| record["title"] == title).unwrap()
+}
+
+#[test]
+fn a_bundle_is_one_document() {
+    let bench = with_sample();
+    let documents = records(&bench, "document");
+    let documents_of = |path: &str| samples().join("icloud-export/Documents").join(path);
+    for (title, main, application) in
+        [("Budget.numbers", "Index.zip", "iWork"), ("Sticky.rtfd", "TXT.rtf", "RTF")]
+    {
+        let record = titled(&documents, title);
+        assert_eq!(record["file"], format!("Documents/{title}/{main}"));
+        assert_eq!(record["place"], application);
+        let handle = record["handle"].as_str().unwrap();
+        let page = bench.open(["show", handle]).succeeded().stdout;
+        assert!(page.contains(application) && !page.contains("beside"), "{page}");
+        // The folder is the same thing, and so are its bytes.
+        let folder = format!("all:Documents/{title}");
+        assert_eq!(bench.open(["show", &folder]).succeeded().stdout, page);
+        let out = format!("out-{title}");
+        bench.open(["extract", handle, "-o", &out]).succeeded();
+        assert_same(&bench.path(&format!("{out}/Documents/{title}")), &documents_of(title));
+        let bytes = fs::read(documents_of(title).join(main)).unwrap();
+        assert_eq!(bench.open(["cat", handle]).succeeded().bytes, bytes);
+        let found = bench.open(["find", title]).succeeded().stdout;
+        assert!(found.contains(handle), "{found}");
+    }
+    let budget = bench.open(["show", "all:Documents/Budget.numbers", "--json"]).succeeded().json();
+    let told = |name: &str| {
+        let fields = budget["fields"].as_array().unwrap();
+        fields.iter().find(|field| field["name"] == name).unwrap()["value"].clone()
+    };
+    let identifier = documents_of("Budget.numbers/Metadata/DocumentIdentifier");
+    assert_eq!(told("identifier"), fs::read_to_string(identifier).unwrap());
+    assert_eq!((told("members"), told("preview")), ("7".into(), "yes".into()));
+    bench.open(["check"]).succeeded();
+}
+
+#[test]
+fn a_bundle_stays_the_same_document() {
+    let bench = Bench::with_vault();
+    let samples = samples().join("icloud-export/Documents");
+    let put = |name: &str, to: &str| copy(&samples.join(name), &bench.path(to));
+    put("Budget.numbers", "docs/Budget.numbers");
+    put("Sticky.rtfd", "docs/Sticky.rtfd");
+    bench.write("docs/Trip.textbundle/text.md", "# Trip\n");
+    bench.write("docs/Trip.textbundle/info.json", "{\"version\": 2}");
+    bench.write("docs/Trip.textbundle/assets/map.png", "a map");
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let first = records(&bench, "document");
+    let expected = BTreeSet::from(["Budget.numbers", "Sticky.rtfd", "Trip.textbundle"]);
+    assert_eq!(titles(&first), expected);
+    let handle = titled(&first, "Budget.numbers")["handle"].as_str().unwrap();
+
+    // Opened and closed: another picture of it, another note of how often it was saved.
+    bench.write("docs/Budget.numbers/preview.jpg", "another picture");
+    bench.write("docs/Budget.numbers/Metadata/BuildVersionHistory.plist", "<string>M15</string>");
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    assert_eq!(bench.open(["diff", "docs", "--records"]).succeeded().stdout, "");
+
+    fs::rename(bench.path("docs/Budget.numbers"), bench.path("docs/2026.numbers")).unwrap();
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let moved = bench.open(["diff", "docs", "--records"]).succeeded();
+    assert_eq!(moved.stderr, "1 moved\n", "{}", moved.stdout);
+    let history = bench.open(["history", handle]).succeeded().stdout;
+    assert!(history.contains("2026.numbers/Index.zip"), "{history}");
+
+    // A change of any member is one.
+    bench.write("docs/Trip.textbundle/assets/map.png", "another map");
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let changed = bench.open(["diff", "docs", "--records"]).succeeded();
+    assert!(changed.stdout.contains("Trip.textbundle"), "{}", changed.stdout);
+    assert_eq!(changed.stderr, "1 changed\n");
+
+    // What is gone comes back as the folder that it was.
+    fs::rename(bench.path("docs/2026.numbers"), bench.path("kept.numbers")).unwrap();
+    fs::remove_dir_all(bench.path("docs/Trip.textbundle")).unwrap();
+    bench.open(["add", "docs", "--as", "docs", "--expected"]).succeeded();
+    let missing = bench.open(["recover", "docs", "--from", "docs~1"]).succeeded().stdout;
+    assert!(missing.contains("2026.numbers") && missing.contains("Trip.textbundle"), "{missing}");
+    bench.open(["recover", "docs", "--from", "docs~1", "-o", "back/"]).succeeded();
+    assert_same(&bench.path("back/2026.numbers"), &bench.path("kept.numbers"));
+    assert!(bench.path("back/Trip.textbundle/assets/map.png").is_file());
+    assert!(!bench.path("back/Sticky.rtfd").exists());
+}
+
+/// Makes the form that is one file of a document that is a folder, as iWork does.
+const PACKER: &str = r#"
+import os, sys, zipfile
+folder, file = sys.argv[1:]
+with zipfile.ZipFile(file, "w") as out:
+    with zipfile.ZipFile(os.path.join(folder, "Index.zip")) as index:
+        for name in index.namelist():
+            out.writestr("Index/" + name, index.read(name))
+    for above, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(above, name)
+            if name != "Index.zip":
+                out.write(path, os.path.relpath(path, folder))
+"#;
+
+#[test]
+fn a_document_saved_in_its_other_form_has_not_changed() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let bench = Bench::with_vault();
+    let budget = samples().join("icloud-export/Documents/Budget.numbers");
+    copy(&budget, &bench.path("docs/Budget.numbers"));
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let before = records(&bench, "document");
+    let fields = || {
+        let shown = bench.open(["show", "Budget.numbers", "--json"]).succeeded().json();
+        let fields = shown["fields"].as_array().unwrap().iter();
+        fields.filter(|field| field["name"] != "modified").cloned().collect::<Vec<_>>()
+    };
+    let fields_before = fields();
+    fs::rename(bench.path("docs/Budget.numbers"), bench.path("folder.numbers")).unwrap();
+    let args = ["-c", PACKER, "folder.numbers", "docs/Budget.numbers"];
+    let packed = program("python3", args, &bench.path("")).output().unwrap();
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let after = records(&bench, "document");
+    assert_eq!(before[0]["handle"], after[0]["handle"]);
+    assert_eq!(after[0]["file"], "Budget.numbers");
+    assert_eq!(fields(), fields_before);
+    let diff = bench.open(["diff", "docs", "--records"]).succeeded();
+    assert_eq!(diff.stderr, "1 moved\n", "{}", diff.stdout);
+}
+
+#[test]
+fn what_is_sealed_in_a_bundle_is_told_nowhere_else() {
+    let bench = Bench::with_vault();
+    let bundle = "docs/Sticky.rtfd";
+    copy(&samples().join("icloud-export/Documents/Sticky.rtfd"), &bench.path(bundle));
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    let keys = samples().join("icloud-export/Keys/server-key.pem");
+    fs::copy(keys, bench.path(&format!("{bundle}/server-key.pem"))).unwrap();
+    bench.open(["add", "docs", "--as", "docs"]).succeeded();
+    // The record is of `general`, as its text is; whether the key is another one, it does not say.
+    let diff = bench.open(["diff", "docs", "--records"]).succeeded();
+    assert!(!diff.stdout.contains("Sticky.rtfd  "), "{}", diff.stdout);
+    assert_eq!(diff.stderr, "1 added\n");
+    bench.open(["add", "docs", "--as", "sealed", "--sealed"]).succeeded();
+    let sealed = bench.open(["list", "sealed", "--records", "--json"]).succeeded().json();
+    let record = titled(sealed.as_array().unwrap(), "Sticky.rtfd");
+    assert_eq!(record["compartment"], "sealed");
+    let handle = record["handle"].as_str().unwrap();
+    bench.open(["extract", &format!("sealed:{handle}"), "-o", "out"]).succeeded();
+    assert!(bench.path("out/Sticky.rtfd/server-key.pem").is_file());
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) fn own_file(record: &StoredRecord) -> Option<&ItemPath> {
     Format::parse(&place.format).filter(|format| format.is_file()).map(|_| &place.file)
 }
 
-/// The files that records are, and those beside them.
+/// The files and folders that records are, and those beside them.
 fn files(records: Vec<InSnapshot>) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for (info, record) in records {
@@ -155,8 +155,7 @@ fn files(records: Vec<InSnapshot>) -> Result<Vec<Place>> {
             return Err(Failure::new(Code::Failed, format!("some of it is in an archive: {file}"))
                 .hint("take the archive, or one record by its handle: icvault extract HANDLE"));
         }
-        let paths = std::iter::once(place.file).chain(place.beside);
-        places.extend(paths.map(|path| (info.clone(), Some(path))));
+        places.extend(place.paths().into_iter().map(|path| (info.clone(), Some(path))));
     }
     Ok(places)
 }

@@ -521,11 +521,11 @@ fn write(
     Ok(code)
 }
 
-/// The files that a record is, where it is whole files and in no archive.
+/// The files and folders that a record is, where it is whole ones and in no archive.
 fn whole_files(record: &StoredRecord) -> Option<Vec<ItemPath>> {
     let place = record.place.as_ref().filter(|place| place.members.is_empty())?;
     Format::parse(&place.format).filter(|format| format.is_file())?;
-    Some([place.file.clone()].into_iter().chain(place.beside.iter().cloned()).collect())
+    Some(place.paths())
 }
 
 /// What is secret comes first, so that the folder is made for its owner alone.

@@ -9,7 +9,7 @@ use super::Kind;
 use super::bytes::begins;
 
 /// What Finder leaves in any folder.
-const NOISE: &[&[u8]] = &[b".DS_Store", b".localized", b"Icon\r"];
+pub(super) const NOISE: &[&[u8]] = &[b".DS_Store", b".localized", b"Icon\r"];
 
 /// What the folder is whose members have these names, or none if it is a folder like any other.
 /// `names` are those of its own members only, in any order; nothing is asked about their contents.
@@ -46,6 +46,11 @@ pub fn bundle(names: &[Vec<u8>]) -> Option<Kind> {
         || iwork_old && (has(b"buildVersionHistory.plist") || has(b"Contents") && preview)
         || has(b"TXT.rtf")
     {
+        return Some(Kind::Document);
+    }
+    let texts = [&b"text.md"[..], b"text.markdown", b"text.txt", b"text.html"];
+    let in_textbundle = [&texts[..], &[b"info.json", b"assets", b"QuickLook"]].concat();
+    if has(b"info.json") && texts.iter().any(|text| has(text)) && only(&in_textbundle) {
         return Some(Kind::Document);
     }
     // `Photos.sqlite` lies in `database`, the pictures in `originals`, before macOS 10.15 in

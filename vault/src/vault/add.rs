@@ -9,7 +9,8 @@ use std::thread;
 use zeroize::Zeroizing;
 
 use super::alarm::{Alarm, Losses};
-use super::assets::{Assets, WholeFile};
+use super::assets::{Asset, Assets, WholeFile};
+use super::bundles::DocumentBundle;
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
 use super::item::{Xattrs, encode_xattrs};
@@ -551,6 +552,8 @@ struct Folder {
     entry: Entry,
     /// What it is as a whole, and the files in it so far.
     bundle: Option<(Kind, KindSummary)>,
+    /// What is told by its members, of a document.
+    document: Option<Box<DocumentBundle>>,
     in_general: bool,
     in_sealed: bool,
 }
@@ -661,8 +664,11 @@ impl<'a> Adder<'a> {
         // What is in a bundle is a part of it, a bundle too.
         let kind = kind.filter(|_| self.bundle().is_none());
         let bundle = kind.map(|kind| (kind, KindSummary::default()));
+        let document = (kind == Some(Kind::Document))
+            .then(|| Box::new(DocumentBundle::new(entry.path.clone())));
         self.tell_xattrs_lost(&entry);
-        self.folders.push(Folder { entry, bundle, in_general: false, in_sealed: false });
+        let (in_general, in_sealed) = (false, false);
+        self.folders.push(Folder { entry, bundle, document, in_general, in_sealed });
         Ok(())
     }
 
@@ -712,6 +718,11 @@ impl<'a> Adder<'a> {
         self.folders.iter_mut().rev().find_map(|folder| folder.bundle.as_mut())
     }
 
+    /// The document in bundle form that the walk is in.
+    fn document(&mut self) -> Option<&mut DocumentBundle> {
+        self.folders.iter_mut().rev().find_map(|folder| folder.document.as_deref_mut())
+    }
+
     /// Whether a file here that is one thing by itself is only a part of the bundle the walk is in;
     /// libraries of photos hold things of their own.
     fn is_part_of_bundle(&mut self) -> bool {
@@ -744,6 +755,9 @@ impl<'a> Adder<'a> {
             // It takes the place of one that came before.
             self.forget_records(&entry.path);
         }
+        if let Some(document) = self.document() {
+            document.begin(&entry.path, compartment);
+        }
         self.file = Some(FileSoFar {
             entry,
             recognised,
@@ -767,6 +781,9 @@ impl<'a> Adder<'a> {
     fn take_chunks(&mut self, bytes: Vec<u8>, ends: &[usize]) -> Result<()> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let compartment = file.compartment;
+        if let Some(document) = self.document() {
+            document.push(compartment, &bytes);
+        }
         let stage = &mut self.stage;
         let mut start = 0;
         for &end in ends {
@@ -816,6 +833,9 @@ impl<'a> Adder<'a> {
         let is_told = file.whole.is_some();
         let is_message = file.whole.as_ref().is_some_and(|record| record.kind == Kind::Mail);
         self.assets.take_attachment(&file.entry.path, compartment, &content);
+        if let Some(document) = self.document() {
+            document.end(&file.entry.path, compartment, &content, file.length);
+        }
         if let Some(Beside::Messages(count)) = file.beside {
             self.mailboxes.told(&file.entry.path, count.into());
         } else if is_message || !self.is_part_of_bundle() {
@@ -907,16 +927,18 @@ impl<'a> Adder<'a> {
 
     /// Records what is in the folders that `path` is not in.
     fn end_assets(&mut self, path: Option<&ItemPath>) -> Result<()> {
-        for asset in self.assets.end_folders(path) {
-            let compartment = asset.main.compartment;
-            let kind = asset.main.record.kind;
-            *self.summary.records.entry((compartment, kind)).or_default() += 1;
-            if asset.main.record.apart > 0 {
-                self.summary.lacking.push((asset.main.path.clone(), Lack::Attachments));
-            }
-            self.recorders.of(compartment).take_asset(asset)?;
+        let mut assets = self.assets.end_folders(path).into_iter();
+        assets.try_for_each(|asset| self.take_asset(asset))
+    }
+
+    fn take_asset(&mut self, asset: Asset) -> Result<()> {
+        let compartment = asset.main.compartment;
+        let kind = asset.main.record.kind;
+        *self.summary.records.entry((compartment, kind)).or_default() += 1;
+        if asset.main.record.apart > 0 {
+            self.summary.lacking.push((asset.main.path.clone(), Lack::Attachments));
         }
-        Ok(())
+        self.recorders.of(compartment).take_asset(asset)
     }
 
     fn forget_records(&mut self, path: &ItemPath) {
@@ -946,9 +968,12 @@ impl<'a> Adder<'a> {
         if is_empty {
             self.enter_folders(Compartment::General)?;
         }
-        let Some(Folder { bundle: Some((kind, parts)), .. }) = self.folders.pop() else {
+        let Some(Folder { bundle: Some((kind, parts)), document, .. }) = self.folders.pop() else {
             return Ok(());
         };
+        if let Some(asset) = document.and_then(|document| document.asset()) {
+            self.take_asset(asset)?;
+        }
         let summary = self.summary.kinds.entry((self.ordinary(), kind)).or_default();
         summary.items += 1;
         summary.bytes += parts.bytes;

@@ -5,6 +5,7 @@ mod add;
 mod alarm;
 mod albums;
 mod assets;
+mod bundles;
 mod chunks;
 mod compare_items;
 mod compare_records;

@@ -54,7 +54,8 @@ pub struct RecordPlace {
     pub format: String,
     /// Its bytes.
     pub bytes: RecordBytes,
-    /// The other files of the same thing: the film of a Live Photo, what was edited, sidecars.
+    /// The other files of the same thing: the film of a Live Photo, what was edited, sidecars; and
+    /// the folder that the file is in where all of that is the record.
     pub beside: Vec<ItemPath>,
 }
 
@@ -337,6 +338,17 @@ fn shortened(text: &str) -> String {
 }
 
 impl RecordPlace {
+    /// The folder that the record is all of, for a document in bundle form.
+    pub fn bundle(&self) -> Option<&ItemPath> {
+        self.beside.iter().find(|path| self.file.is_below(path))
+    }
+
+    /// The files and folders that the record is, if it is whole ones.
+    pub fn paths(&self) -> Vec<ItemPath> {
+        let file = self.bundle().is_none().then_some(&self.file);
+        file.into_iter().chain(&self.beside).cloned().collect()
+    }
+
     /// The value in the tree.
     pub fn encode(&self) -> Vec<u8> {
         let (parts, frame, derived) = match &self.bytes {

@@ -96,15 +96,20 @@ impl<'v> Recorder<'v> {
     /// Takes a file that is a record, and what belongs to it.
     pub(super) fn take_asset(&mut self, asset: Asset) -> Result<()> {
         let Asset { main: WholeFile { path, mut record, content, length, .. }, beside } = asset;
-        let Some(format) = Format::of(record.kind) else { return Ok(()) };
-        let place = RecordPlace {
+        let Some(of_kind) = Format::of(record.kind) else { return Ok(()) };
+        let mut place = RecordPlace {
             file: path.clone(),
             members: Vec::new(),
-            format: format.as_str().to_owned(),
+            format: of_kind.as_str().to_owned(),
             bytes: RecordBytes::Parts(vec![Part { offset: 0, length, content }], Vec::new()),
             beside,
         };
-        self.push(&mut record, &path, &[], place.encode())
+        let mut value = place.encode();
+        if value.len() > format::VALUE_MAX {
+            place.beside.clear();
+            value = place.encode();
+        }
+        self.push(&mut record, &path, &[], value)
     }
 
     /// Lets go of the records of a file: it could not be read to its end, or another one takes its

@@ -5,7 +5,8 @@ use std::ops::Range as Bytes;
 
 use zeroize::Zeroizing;
 
-use super::list::find_by;
+use super::bundles::name_below;
+use super::list::{find_by, list};
 use super::record::{RecordBytes, RecordFacts, RecordName, RecordPlace};
 use super::surroundings::{AttachmentPlace, log_of};
 use super::{Chunks, Handle, HandlePrefix, Item, ItemType, SnapshotInfo, State, Vault, passwords};
@@ -14,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::ItemPath;
 use crate::keys::Compartment;
 use crate::kinds::certificates::{self, Certificate};
+use crate::kinds::documents::Bundle;
 use crate::kinds::messages::{self, Attachment};
 use crate::kinds::{self, Field, Format, Identity, Kept, Kind, Taken, Whole};
 use crate::tree::{self, Lookup, Range};
@@ -235,11 +237,17 @@ impl<'v> RecordReader<'v> {
         Ok(opened)
     }
 
-    /// What a record says, field by field. A picture or a film is sought in and not read through.
+    /// What a record says, field by field. A picture or a film is sought in and not read through,
+    /// nor are all the members of a bundle.
     ///
     /// # Errors
     /// As [`RecordReader::open`].
     pub fn fields(&mut self, record: &StoredRecord) -> Result<Vec<Field>> {
+        let place = record.place.as_ref();
+        let place = place.filter(|place| place.format == Format::Documents.as_str());
+        if let Some(folder) = place.and_then(RecordPlace::bundle) {
+            return self.fields_of_bundle(folder, record.compartment);
+        }
         let is_picture = |place: &&RecordPlace| {
             place.members.is_empty() && place.format == Format::Pictures.as_str()
         };
@@ -273,7 +281,12 @@ impl<'v> RecordReader<'v> {
     /// When their content is damaged or missing.
     pub fn fields_beside(&mut self, record: &StoredRecord) -> Result<Vec<(ItemPath, Vec<Field>)>> {
         let mut beside = Vec::new();
-        for path in record.place.iter().flat_map(|place| &place.beside) {
+        let place = record.place.iter();
+        let paths = place.flat_map(|place| {
+            let bundle = place.bundle();
+            place.beside.iter().filter(move |path| Some(*path) != bundle)
+        });
+        for path in paths {
             let item = find_by(&mut self.chunks, self.vault, self.info, path)?;
             let item = item.filter(|item| is_file(item, record.compartment));
             let told = item.filter(|item| item.facts.length <= kinds::BESIDE_MAX);
@@ -287,6 +300,24 @@ impl<'v> RecordReader<'v> {
             beside.push((path.clone(), fields.unwrap_or_default()));
         }
         Ok(beside)
+    }
+
+    /// What a document says that is a folder, by the heads of those of its members that tell of it.
+    fn fields_of_bundle(&self, folder: &ItemPath, compartment: Compartment) -> Result<Vec<Field>> {
+        let mut bundle = Bundle::default();
+        let mut items = list(self.vault, self.info, folder.key());
+        // Names like `a.txt` lie between `a` and what is in it.
+        while let Some(item) = items.next_item()?
+            && item.path.key().starts_with(folder.key())
+        {
+            let name = name_below(&item.path, folder);
+            let Some(name) = name.filter(|_| is_file(&item, compartment)) else { continue };
+            let length = Bundle::needed(&name).min(item.facts.length);
+            bundle.begin(&name);
+            bundle.push(&part(&mut items.chunks, &item, &(0..length))?);
+            bundle.end();
+        }
+        Ok(bundle.fields())
     }
 
     /// A message with what Mail keeps of it in other files.

@@ -1,9 +1,9 @@
-//! Documents, each a whole file: iWork, Office Open XML, OpenDocument, PDF, RTF and others.
+//! Documents, each a whole file or bundle: iWork, Office Open XML, OpenDocument, PDF, RTF and others.
 //!
 //! A zip that is a document is one thing to a person and is not taken apart: what its members tell
 //! is a title, who wrote it and when it was changed, where the format has that. iWork has a member
 //! with an id that lasts; copies of a document share it. Of all others a record's identity is
-//! empty, and the path of its file takes its place.
+//! empty, and the path of its file takes its place. A [`Bundle`] is a folder that is a document.
 //!
 //! What a document says is what its members hold, whatever the zip around them; left out are
 //! pictures for a preview, and the notes of programs on how often it was saved.
@@ -12,8 +12,11 @@
 //! |---|---|
 //! | id | iWork's `DocumentIdentifier` |
 
+mod bundle;
 mod office;
 mod pdf;
+
+pub use bundle::Bundle;
 
 use std::io::{self, Read, Seek};
 
@@ -42,7 +45,7 @@ struct Told {
     identifier: String,
     /// The versions of programs that saved it.
     versions: Vec<String>,
-    /// How many members its zip has, and whether one is a picture of it.
+    /// How many members it has, where it has any, and whether one is a picture of it.
     members: Option<(usize, bool)>,
     /// What its members hold; none if they cannot be read to their end.
     essence: Option<[u8; 32]>,
@@ -63,12 +66,17 @@ pub fn scan(
     }
     let told = told(&bytes);
     let essence = told.essence.unwrap_or_else(|| digest(&[&bytes]));
+    let range = 0..bytes.len() as u64;
+    each(record_of(&told, essence, Locator::Bytes(vec![range])))?;
+    Ok(Scanned { layout: "a document", records: 1, ..Scanned::default() })
+}
+
+fn record_of(told: &Told, essence: [u8; 32], locator: Locator) -> Record {
     let identity = match told.identifier.as_str() {
         "" => Identity { quality: Quality::Fields, bytes: Zeroizing::default() },
         id => Identity { quality: Quality::Id, bytes: Zeroizing::new(id.as_bytes().to_vec()) },
     };
-    let range = 0..bytes.len() as u64;
-    each(Record {
+    Record {
         kind: Kind::Document,
         identity,
         title: text::in_line(&told.title, TOLD_MAX),
@@ -80,15 +88,17 @@ pub fn scan(
         is_closed: false,
         link: None,
         apart: 0,
-        locator: Locator::Bytes(vec![range]),
-    })?;
-    Ok(Scanned { layout: "a document", records: 1, ..Scanned::default() })
+        locator,
+    }
 }
 
 /// What a document says of itself: `title`, `author`, `application`, `modified`, `identifier`,
 /// `versions`, and of a zip how many `members` it has and whether one is a `preview`.
 pub fn fields(record: &[u8]) -> Vec<Field> {
-    let told = told(record);
+    fields_of(told(record))
+}
+
+fn fields_of(told: Told) -> Vec<Field> {
     let count = told.members.map(|(count, _)| count.to_string());
     let preview = told.members.map(|(_, has_preview)| if has_preview { "yes" } else { "no" });
     let all = [

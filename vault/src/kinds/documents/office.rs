@@ -1,6 +1,6 @@
-//! Documents that are zips: iWork, Office Open XML, OpenDocument, EPUB.
+//! What the members of a document tell: iWork, Office Open XML, OpenDocument, EPUB.
 
-use std::io::{self, Cursor, Read as _};
+use std::io::{self, Cursor};
 use std::ops::ControlFlow;
 
 use sha2::{Digest as _, Sha256};
@@ -33,23 +33,65 @@ const NOISE: [&[u8]; 8] = [
     b"mimetype",
 ];
 
+/// Members of iWork whose heads tell something.
+const HEADS: [&[u8]; 4] = [
+    b"Metadata/DocumentIdentifier",
+    b"Metadata/BuildVersionHistory.plist",
+    b"buildVersionHistory.plist",
+    b"Index/Document.iwa",
+];
+
 /// What a document that is a zip tells; nothing but its sort if that is damaged.
 pub(super) fn told(bytes: &[u8]) -> Told {
-    let budget = Budget::new();
-    let mut file = Cursor::new(bytes);
-    let mut content = Content::seekable(&mut file, bytes.len() as u64, &budget);
-    let changed = zip::newest(&mut content).ok().flatten();
-    let mut found = Found::default();
-    let looked = zip::each(&mut content, &mut |name, member| {
-        found.take(name, member)?;
-        Ok(ControlFlow::Continue(()))
-    });
-    found.told(looked.is_ok(), changed)
+    let (found, is_whole) = Found::in_zip(bytes, b"");
+    found.told(is_whole)
+}
+
+/// How much of the head of a member of this name is looked at.
+pub(super) fn head_size(name: &[u8]) -> usize {
+    if HEADS.contains(&name) { METADATA_MAX } else { 0 }
+}
+
+/// A member on its way: its head, and a digest of all of it.
+pub(super) struct Member {
+    pub(super) name: Vec<u8>,
+    pub(super) head: Vec<u8>,
+    head_size: usize,
+    pub(super) length: u64,
+    digest: Sha256,
+}
+
+impl Member {
+    pub(super) fn new(name: &[u8], head_size: usize) -> Self {
+        let (name, digest) = (name.to_vec(), Sha256::new());
+        Self { name, head: Vec::new(), head_size, length: 0, digest }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let missing = self.head_size.saturating_sub(self.head.len());
+        self.head.extend_from_slice(start(bytes, missing));
+        self.length = self.length.saturating_add(bytes.len() as u64);
+        self.digest.update(bytes);
+    }
+
+    /// Reads a member; only the head of one that says nothing.
+    fn read(&mut self, content: &mut Content<'_>) -> io::Result<()> {
+        let mut piece = Vec::new();
+        loop {
+            let filled = content.fill(&mut piece, METADATA_MAX);
+            self.push(&piece);
+            filled?;
+            if piece.len() < METADATA_MAX || !says(&self.name) {
+                return Ok(());
+            }
+            piece.clear();
+        }
+    }
 }
 
 /// What was seen of the members.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     told: Told,
     count: usize,
     has_preview: bool,
@@ -57,17 +99,51 @@ struct Found {
     has_slides: bool,
     /// The type of the first message of iWork's document.
     message_type: Option<u64>,
+    /// When the member was changed that was changed last, as its zip says.
+    changed: Option<i64>,
     /// Name and digest of each that says something.
     said: Vec<[u8; 32]>,
+    /// The same of the others.
+    aside: Vec<[u8; 32]>,
 }
 
 impl Found {
-    fn take(&mut self, name: &[u8], mut member: Content<'_>) -> io::Result<()> {
+    /// What the members of a zip tell, and whether all of them could be read. The names of those
+    /// that do not begin with `folder` are taken to be of what is in it.
+    pub(super) fn in_zip(bytes: &[u8], folder: &[u8]) -> (Self, bool) {
+        let budget = Budget::new();
+        let mut file = Cursor::new(bytes);
+        let mut content = Content::seekable(&mut file, bytes.len() as u64, &budget);
+        let changed = zip::newest(&mut content).ok().flatten();
+        let mut found = Self { changed, ..Self::default() };
+        let looked = zip::each(&mut content, &mut |name, member| {
+            match name.starts_with(folder) {
+                true => found.take(name, member)?,
+                false => found.take(&[folder, name].concat(), member)?,
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        (found, looked.is_ok())
+    }
+
+    fn take(&mut self, name: &[u8], mut content: Content<'_>) -> io::Result<()> {
+        // A folder is no member, and not in every zip.
+        if name.ends_with(b"/") {
+            return Ok(());
+        }
+        let mut member = Member::new(name, METADATA_MAX);
+        // What was read tells something even if the rest cannot be.
+        let read = member.read(&mut content);
+        self.end(member);
+        read
+    }
+
+    /// Takes what a member says.
+    pub(super) fn end(&mut self, member: Member) {
+        let Member { name, head, digest: said, .. } = member;
         self.count += 1;
-        self.learn(name);
-        let mut head = Vec::new();
-        member.fill(&mut head, METADATA_MAX)?;
-        match name {
+        self.learn(&name);
+        match name.as_slice() {
             b"Metadata/DocumentIdentifier" => {
                 self.told.identifier = line(&String::from_utf8_lossy(&head));
             }
@@ -94,20 +170,20 @@ impl Found {
             b"mimetype" if head.starts_with(b"application/epub") => self.told.application = "EPUB",
             _ => {}
         }
-        if is_preview(name) || NOISE.contains(&name) {
-            return Ok(());
-        }
-        let mut said = Sha256::new();
-        said.update(&head);
-        loop {
-            head.clear();
-            if member.by_ref().take(METADATA_MAX as u64).read_to_end(&mut head)? == 0 {
-                break;
-            }
-            said.update(&head);
-        }
-        self.said.push(digest(&[name, &said.finalize()]));
-        Ok(())
+        let of = if says(&name) { &mut self.said } else { &mut self.aside };
+        of.push(digest(&[&name, &said.finalize()]));
+    }
+
+    /// Takes what was seen of other members of the same document.
+    pub(super) fn join(&mut self, mut other: Self) {
+        self.count += other.count;
+        self.has_preview |= other.has_preview;
+        self.is_iwork |= other.is_iwork;
+        self.has_slides |= other.has_slides;
+        self.message_type = self.message_type.or(other.message_type);
+        self.changed = self.changed.max(other.changed);
+        self.said.append(&mut other.said);
+        self.aside.append(&mut other.aside);
     }
 
     /// What the name of a member says.
@@ -139,7 +215,8 @@ impl Found {
         self.told.modified = modified.iter().find_map(|date| dates::parse(date));
     }
 
-    fn told(mut self, is_whole: bool, changed: Option<i64>) -> Told {
+    /// What was told; of members that could not all be read neither number nor essence.
+    pub(super) fn told(mut self, is_whole: bool) -> Told {
         if self.is_iwork {
             self.told.application = match (self.has_slides, self.message_type) {
                 (true, _) => "Keynote",
@@ -148,13 +225,25 @@ impl Found {
                 (false, _) => "iWork",
             };
         }
-        self.told.modified = self.told.modified.or(changed);
+        self.told.modified = self.told.modified.or(self.changed);
         if is_whole {
-            self.said.sort_unstable();
-            self.told.essence = Some(digest(&[&self.said.concat()]));
+            self.told.essence = Some(self.essence());
             self.told.members = Some((self.count, self.has_preview));
         }
         self.told
+    }
+
+    /// Of a document in which any name may be a person's own: all members say something.
+    pub(super) fn all_told(mut self, application: &'static str) -> Told {
+        self.said.append(&mut self.aside);
+        let (essence, members) = (Some(self.essence()), Some((self.count, false)));
+        Told { application, essence, members, ..Told::default() }
+    }
+
+    /// What those members say that say something, in no order.
+    pub(super) fn essence(&mut self) -> [u8; 32] {
+        self.said.sort_unstable();
+        digest(&[&self.said.concat()])
     }
 }
 
@@ -196,6 +285,11 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Whether what a member holds is what the document says.
+fn says(name: &[u8]) -> bool {
+    !is_preview(name) && !NOISE.contains(&name)
 }
 
 /// `preview.jpg`, `preview-web.jpg`, `QuickLook/Thumbnail.jpg`, `docProps/thumbnail.jpeg`

@@ -1,11 +1,14 @@
 //! Documents of every sort, and what they tell of themselves.
 
-use super::EMPTY;
+use std::fs;
+use std::path::Path;
+
+use super::{Bundle, EMPTY};
 use crate::kinds::tests::inside::Zip;
 use crate::kinds::tests::records::{
     EXPORTS, Random, all_fields, bytes_of, sample, scanned, value, written,
 };
-use crate::kinds::{Format, Kind, Quality, Record, recognise, sheets};
+use crate::kinds::{Field, Format, Kind, Quality, Record, recognise, sheets};
 
 const FORMAT: Format = Format::Documents;
 
@@ -170,4 +173,125 @@ fn damaged_documents_have_an_answer() {
             FORMAT.fields(&[], &damaged);
         }
     }
+}
+
+type Members<'a> = [(&'a str, &'a [u8])];
+
+fn bundle(members: &Members<'_>) -> Bundle {
+    let mut bundle = Bundle::default();
+    for (name, content) in members {
+        bundle.begin(name.as_bytes());
+        content.chunks(3).for_each(|piece| bundle.push(piece));
+        bundle.end();
+    }
+    bundle
+}
+
+/// What a document says that is a zip of these members, and one that is a folder.
+fn in_both_forms(outside: &Members<'_>, index: &Members<'_>) -> [(Record, Vec<String>); 2] {
+    let told = |fields: Vec<Field>| {
+        let fields = fields.into_iter().map(|field| format!("{} {}", field.name, *field.value));
+        fields.filter(|field| !field.starts_with("modified")).collect::<Vec<_>>()
+    };
+    let names: Vec<String> = index.iter().map(|(name, _)| format!("Index/{name}")).collect();
+    let inside = names.iter().zip(index).map(|(name, (_, content))| (name.as_str(), *content));
+    let zip = Zip::of(&inside.chain(outside.iter().copied()).collect::<Vec<_>>());
+    let packed = Zip::of(index);
+    let members = [outside, &[("Index.zip", packed.as_slice())]].concat();
+    [
+        (document(&zip), told(all_fields(FORMAT, &zip).remove(0))),
+        (bundle(&members).record(), told(bundle(&members).fields())),
+    ]
+}
+
+#[test]
+fn both_forms_of_a_document_are_the_same() {
+    let index: &Members<'_> = &[("Document.iwa", b"words"), ("Slide-1.iwa", b"slide")];
+    let outside: &Members<'_> = &[
+        ("Data/a.png", b"picture"),
+        ("Metadata/BuildVersionHistory.plist", b"<string>M14.0-1</string>"),
+        ("Metadata/DocumentIdentifier", b"9F5C4728"),
+        ("preview.jpg", b"preview"),
+    ];
+    let [(zip, zip_fields), (folder, fields)] = in_both_forms(outside, index);
+    let facts = |record: &Record| {
+        let Record { identity, title, place, .. } = record;
+        let identity = (identity.quality, identity.bytes.to_vec());
+        (identity, title.clone(), place.clone(), record.essence.to_vec())
+    };
+    assert_eq!(facts(&zip), facts(&folder));
+    assert_eq!((zip.identity.quality, zip.place.as_str()), (Quality::Id, "Keynote"));
+    assert_eq!(zip_fields, fields);
+    assert!(fields.contains(&"members 6".to_owned()), "{fields:?}");
+    // A change in either is one in both, what only stands around them is none.
+    let changed: &Members<'_> = &[("Document.iwa", b"other words"), ("Slide-1.iwa", b"slide")];
+    let [(zip_after, _), (folder_after, _)] = in_both_forms(outside, changed);
+    assert_eq!(*zip_after.essence, *folder_after.essence);
+    assert_ne!(*zip.essence, *zip_after.essence);
+    let [(_, _), (again, _)] = in_both_forms(&[outside, &[(".DS_Store", b"x")]].concat(), index);
+    assert_eq!(*folder.essence, *again.essence);
+}
+
+#[test]
+fn what_lies_beside_a_text_is_a_persons_own() {
+    let text: &Members<'_> = &[("TXT.rtf", b"{\\rtf1}"), ("preview.png", b"1"), ("mimetype", b"x")];
+    let essence = |members: &Members<'_>| bundle(members).record().essence.to_vec();
+    let other = [text[0], ("preview.png", b"2"), text[2]];
+    assert_ne!(essence(text), essence(&other));
+    // Members come in any order.
+    assert_eq!(essence(text), essence(&[text[2], text[1], text[0]]));
+    let record = bundle(text).record();
+    assert_eq!((record.place.as_str(), record.title.as_str()), ("RTF", ""));
+    assert!(record.identity.bytes.is_empty());
+    let note = bundle(&[("info.json", b"{}"), ("text.md", b"# A")]).record();
+    assert_eq!(note.place, "TextBundle");
+}
+
+#[test]
+fn a_bundle_may_hold_anything() {
+    let zip = Zip::of(&[("Document.iwa", b"words")]);
+    let whole = bundle(&[("Index.zip", &zip)]).record().essence;
+    for length in 0..zip.len() {
+        // One that is cut off says something, and something else.
+        let cut = bundle(&[("Index.zip", &zip[..length])]);
+        assert_ne!(*cut.record().essence, *whole, "{length}");
+    }
+    let mut random = Random(1);
+    for _ in 0..500 {
+        let mut zip = zip.clone();
+        let at = random.below(zip.len());
+        zip[at] ^= 1 << random.below(8);
+        let bundle = bundle(&[("Index.zip", &zip), ("Index.zip", &zip), ("", b""), ("/", b"x")]);
+        assert!(bundle.record().title.is_empty());
+    }
+    // What did not come to its end is not there.
+    let mut begun = Bundle::default();
+    begun.begin(b"Metadata/DocumentIdentifier");
+    begun.push(b"half");
+    assert!(begun.record().identity.bytes.is_empty());
+}
+
+#[test]
+fn a_long_index_is_not_held() {
+    let mut long = Bundle::default();
+    let piece = vec![7; 1 << 20];
+    long.begin(b"Index.zip");
+    (0..65).for_each(|_| long.push(&piece));
+    long.end();
+    let record = long.record();
+    assert!(record.essence.len() == 32 && record.place.is_empty());
+}
+
+#[test]
+fn samples_say_the_same_in_the_form_they_have() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/data/icloud-export-a-month-later/Documents/Letter.pages");
+    let names = ["Index.zip", "Metadata/DocumentIdentifier", "Metadata/Properties.plist"];
+    let contents = names.map(|name| fs::read(folder.join(name)).unwrap());
+    let members: Vec<(&str, &[u8])> =
+        names.into_iter().zip(contents.iter().map(Vec::as_slice)).collect();
+    let record = bundle(&members).record();
+    let letter = document(&sample(EXPORTS[0], "Documents/Letter.pages"));
+    assert_eq!(*record.identity.bytes, *letter.identity.bytes);
+    assert_eq!(record.place, letter.place);
 }

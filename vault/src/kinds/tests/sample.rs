@@ -71,6 +71,7 @@ const FOLDERS: &[(&[&str], Option<Kind>)] = &[
     (&["Contents", "QuickLook", "index.xml"], Some(Kind::Document)),
     (&["buildVersionHistory.plist", "index.apxl.gz", "theme-files"], Some(Kind::Document)),
     (&["TXT.rtf", "picture.png"], Some(Kind::Document)),
+    (&[".DS_Store", "assets", "info.json", "text.markdown"], Some(Kind::Document)),
     (&["database", "originals", "private", "resources", "scopes"], Some(Kind::Photo)),
     (&["Masters", "Thumbnails", "database", "resources"], Some(Kind::Photo)),
     // Folders like any other.
@@ -96,6 +97,8 @@ const FOLDERS: &[(&[&str], Option<Kind>)] = &[
     (&["database", "originals"], None),
     (&["originals", "private"], None),
     (&["a.txt", "b.rtf", "txt.rtf"], None),
+    (&["assets", "text.md"], None),
+    (&["assets", "info.json", "main.js", "text.html"], None),
 ];
 
 #[test]
