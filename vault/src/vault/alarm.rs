@@ -6,7 +6,7 @@ use std::slice;
 
 use super::compare_records::closed;
 use super::{
-    Fate, RecordChange, SnapshotInfo, Vault, chain_names, compare_records, missing_records,
+    Fate, RecordChange, SnapshotInfo, Vault, chain_names, compare_contents, missing_records,
 };
 use crate::chain::{Record, Shrunk, Snapshot};
 use crate::error::Result;
@@ -119,7 +119,7 @@ impl Alarm {
         if !general {
             return self.reached(&sides, &[]).map(|losses| Losses { since: before.id, losses });
         }
-        let changes = compare_records(vault, &before, Some(&now)).changes;
+        let changes = compare_contents(vault, &before, Some(&now)).changes;
         let mut losses = self.reached(&sides, &changes);
         if losses.is_some() {
             let newest = vault.newest().unwrap_or_default().into_values();

@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
+use super::item::Facts;
 use super::record::{NAME_SIZE, RecordFacts, RecordName, RecordPlace};
-use super::{Chunks, SnapshotInfo, StoredRecord, Vault};
+use super::{Chunks, ItemType, SnapshotInfo, StoredRecord, Vault};
+use crate::chain::{Snapshot, Trees};
 use crate::chunk::Reference;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::keys::Compartment;
-use crate::kinds::{Kind, Quality};
+use crate::kinds::{Format, Kind, Quality};
 use crate::tree::{Change, Diff, Lookup, Nodes, Range};
 use crate::wire::Malformed;
 
@@ -82,6 +84,25 @@ pub fn compare_records(
     before: &SnapshotInfo,
     after: Option<&SnapshotInfo>,
 ) -> RecordChanges {
+    compare(vault, before, after, true)
+}
+
+/// As [`compare_records`], without what only moved: where records are is spread all over its tree
+/// and changes with what stands beside them, so most of that would be read.
+pub(super) fn compare_contents(
+    vault: &Vault,
+    before: &SnapshotInfo,
+    after: Option<&SnapshotInfo>,
+) -> RecordChanges {
+    compare(vault, before, after, false)
+}
+
+fn compare(
+    vault: &Vault,
+    before: &SnapshotInfo,
+    after: Option<&SnapshotInfo>,
+    with_moved: bool,
+) -> RecordChanges {
     let mut chunks = Chunks::new(vault);
     let both: Vec<&SnapshotInfo> = [before].into_iter().chain(after).collect();
     both.iter().for_each(|info| chunks.enter(&info.snapshot));
@@ -94,17 +115,21 @@ pub fn compare_records(
                 continue;
             }
         }
-        let before = before.snapshot.records_in(compartment);
-        let after = after.and_then(|info| info.snapshot.records_in(compartment));
-        let facts = Pair {
-            before: before.map(|trees| trees.facts.reference),
-            after: after.map(|trees| trees.facts.reference),
+        let pair = |trees: fn(&Snapshot, Compartment) -> Option<&Trees>,
+                    half: fn(&Trees) -> Reference| {
+            Pair {
+                before: trees(&before.snapshot, compartment).map(half),
+                after: after.and_then(|info| trees(&info.snapshot, compartment)).map(half),
+            }
         };
-        let places = Pair {
-            before: before.map(|trees| trees.whereabouts.reference),
-            after: after.map(|trees| trees.whereabouts.reference),
-        };
-        compared.compartment(&mut chunks, compartment, &facts, &places, &mut found.lost);
+        let facts = pair(Snapshot::records_in, |trees| trees.facts.reference);
+        let places = pair(Snapshot::records_in, |trees| trees.whereabouts.reference);
+        let items = pair(Snapshot::items_in, |trees| trees.facts.reference);
+        let lost = &mut found.lost;
+        compared.compartment(&mut chunks, compartment, &facts, &places, lost);
+        if with_moved && may_move(&mut chunks, &items) {
+            compared.moved(&mut chunks, compartment, &facts, &places, lost);
+        }
     }
     found.changes = compared.into_changes();
     found
@@ -247,12 +272,38 @@ fn cancel<T, K: Eq + Hash>(named: &mut Named<T>, key: impl Fn(&T) -> K) {
     named.after.retain(|entry| take(entry, &mut counts));
 }
 
+/// Whether a record may be in another file of a compartment than before: two files differ then that
+/// may hold records of one format, the one that lost it and the one that has it now, or an archive
+/// does, which may hold any. What cannot be read may be anything.
+fn may_move(nodes: &mut impl Nodes, items: &Pair) -> bool {
+    let (mut lost, mut formats) = (Vec::new(), HashSet::new());
+    let mut differences = Differences::new(items);
+    while let Some(change) = differences.next(nodes, &mut lost) {
+        let mut of_file: HashSet<Format> = HashSet::new();
+        for value in [change.before, change.after].into_iter().flatten() {
+            let Ok(facts) = Facts::decode(&value) else { return true };
+            if facts.item_type == ItemType::File {
+                let format = Kind::parse(&facts.kind).and_then(Format::of);
+                let Some(format) = format else { return true };
+                of_file.insert(format);
+            }
+        }
+        if !formats.is_disjoint(&of_file) {
+            return true;
+        }
+        formats.extend(of_file);
+    }
+    !lost.is_empty()
+}
+
 /// What was found so far.
 #[derive(Default)]
 struct Compared {
     changes: Vec<RecordChange>,
     removed: Vec<StoredRecord>,
     added: Vec<StoredRecord>,
+    /// The names of which something was found.
+    told: HashSet<RecordName>,
 }
 
 impl Compared {
@@ -264,7 +315,6 @@ impl Compared {
         places: &Pair,
         lost: &mut Vec<Error>,
     ) {
-        let mut told = HashSet::new();
         let [mut places_before, mut places_after] =
             [&places.before, &places.after].map(|root| root.as_ref().map(Lookup::new));
         let mut side_before = Side::new(facts.before.as_ref(), places.before.as_ref());
@@ -284,15 +334,15 @@ impl Compared {
                 let one = stored(one, &mut places_before);
                 let other = stored(other, &mut places_after);
                 let quality = other.facts.quality();
-                told.insert(name);
+                self.told.insert(name);
                 self.changes.push(RecordChange::pair(Fate::Changed, one, other, quality));
             }
             // A copy that goes away while another is there is no loss, unless no other says the same.
             if !is_after {
-                told.insert(name);
+                self.told.insert(name);
                 self.removed.extend(before.map(|entry| stored(entry, &mut places_before)));
             } else if !is_before {
-                told.insert(name);
+                self.told.insert(name);
                 self.added.extend(after.map(|entry| stored(entry, &mut places_after)));
             } else if before.len() > 0 {
                 let others = side_after.as_mut().map(|side| side.others(nodes, name, lost));
@@ -300,7 +350,7 @@ impl Compared {
                 for entry in before.filter(|entry| !others.say(entry)) {
                     let one =
                         Self::stored(nodes, compartment, name, entry, &mut places_before, lost);
-                    told.insert(name);
+                    self.told.insert(name);
                     self.changes.extend(others.first(compartment).map(|other| {
                         let quality = other.facts.quality();
                         RecordChange::pair(Fate::Changed, one, other, quality)
@@ -312,7 +362,7 @@ impl Compared {
                 for entry in after.filter(|entry| !others.say(entry)) {
                     let other =
                         Self::stored(nodes, compartment, name, entry, &mut places_after, lost);
-                    told.insert(name);
+                    self.told.insert(name);
                     self.changes.extend(others.first(compartment).map(|one| {
                         let quality = other.facts.quality();
                         RecordChange::pair(Fate::Changed, one, other, quality)
@@ -320,7 +370,6 @@ impl Compared {
                 }
             }
         }
-        self.moved(nodes, compartment, facts, places, &told, lost);
     }
 
     /// The record of an entry; its key is above those that were asked for before.
@@ -337,21 +386,20 @@ impl Compared {
         StoredRecord { name, compartment, facts: entry.value, place }
     }
 
-    /// Finds what says the same in another file.
+    /// Finds what says the same in another file, behind [`Self::compartment`].
     fn moved(
         &mut self,
         nodes: &mut impl Nodes,
         compartment: Compartment,
         facts: &Pair,
         places: &Pair,
-        told: &HashSet<RecordName>,
         lost: &mut Vec<Error>,
     ) {
         let [mut facts_before, mut facts_after] =
             [&facts.before, &facts.after].map(|root| root.as_ref().map(Lookup::new));
         let mut names = ByName::new(places, RecordPlace::decode);
         while let Some(mut named) = names.next(nodes, lost) {
-            if told.contains(&named.name) {
+            if self.told.contains(&named.name) {
                 continue;
             }
             cancel(&mut named, file);
@@ -656,7 +704,7 @@ pub fn missing_records(
         against.iter().rev().find(same)
     };
     let compare = |info: &SnapshotInfo| {
-        let mut changes = compare_records(vault, info, own(info));
+        let mut changes = compare_contents(vault, info, own(info));
         changes.changes.retain(|change| matches!(change.fate, Fate::Removed | Fate::Changed));
         changes
     };
@@ -826,8 +874,10 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RecordBytes;
+    use super::super::item::Xattrs;
+    use super::super::{RecordBytes, State};
     use super::*;
+    use crate::chunk::Content;
     use crate::files::ItemPath;
     use crate::id::MacKey;
     use crate::tree::Memory;
@@ -911,6 +961,7 @@ mod tests {
             let facts = pair(facts_before, facts_after);
             let places = pair(places_before, places_after);
             compared.compartment(&mut memory, *compartment, &facts, &places, &mut lost);
+            compared.moved(&mut memory, *compartment, &facts, &places, &mut lost);
         }
         assert!(lost.is_empty());
         let told = |change: RecordChange| {
@@ -1061,12 +1112,56 @@ mod tests {
         let (mut compared, mut lost) = (Compared::default(), Vec::new());
         let general = Compartment::General;
         compared.compartment(&mut memory, general, &facts, &places, &mut lost);
+        compared.moved(&mut memory, general, &facts, &places, &mut lost);
         assert!(!lost.is_empty());
         let found = compared.into_changes();
         let changed = found.iter().filter(|change| change.fate == Fate::Changed).count();
         // All have the same title, so those that seem gone are one change.
         assert!(changed > 1_000, "{changed}");
         assert!(found.iter().all(|change| matches!(change.fate, Fate::Changed | Fate::Removed)));
+    }
+
+    /// Path, kind and mode of files.
+    type Files = [(&'static str, &'static str, u32)];
+
+    #[test]
+    fn records_move_only_where_two_files_differ() {
+        let mut memory = Memory::default();
+        let mut tree = |files: &Files| {
+            let files = files.iter().map(|(path, kind, mode)| {
+                let facts = Facts {
+                    item_type: ItemType::File,
+                    kind: (*kind).to_owned(),
+                    length: 0,
+                    mode: *mode,
+                    link: None,
+                    state: State::Present,
+                    content: Content::default(),
+                    password: None,
+                    xattrs: Xattrs::default(),
+                };
+                (path.as_bytes().to_vec(), facts.encode())
+            });
+            memory.tree(files)
+        };
+        let before = tree(&[("a", "contact", 1), ("b", "mail", 1), ("c", "mail", 1)]);
+        let after: [(&Files, bool); 6] = [
+            (&[("a", "contact", 1), ("b", "mail", 1), ("c", "mail", 1)], false),
+            (&[("a", "contact", 1), ("b", "mail", 2), ("c", "mail", 1)], false),
+            (&[("a", "contact", 2), ("b", "mail", 2), ("c", "mail", 1)], false),
+            (&[("a", "contact", 1), ("b", "mail", 2), ("c", "mail", 2)], true),
+            (&[("a", "contact", 1), ("b", "mail", 1), ("d", "mail", 1)], true),
+            (&[("a", "file", 1), ("b", "mail", 1), ("c", "mail", 1)], true),
+        ];
+        let after = after.map(|(files, expected)| (tree(files), expected));
+        for (at, (after, expected)) in after.into_iter().enumerate() {
+            let items = Pair { before: Some(before), after: Some(after) };
+            assert_eq!(may_move(&mut memory, &items), expected, "{at}");
+            if after != before {
+                memory.chunks.remove(&after);
+                assert!(may_move(&mut memory, &items), "{at}");
+            }
+        }
     }
 
     #[test]
@@ -1096,6 +1191,7 @@ mod tests {
         let (mut compared, mut lost) = (Compared::default(), Vec::new());
         let general = Compartment::General;
         compared.compartment(&mut memory, general, &facts, &places, &mut lost);
+        compared.moved(&mut memory, general, &facts, &places, &mut lost);
         let found = compared.into_changes();
         assert_eq!(found.len() as u64, changes);
         assert!(found.iter().all(|change| change.fate == Fate::Changed));

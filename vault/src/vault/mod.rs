@@ -58,6 +58,7 @@ pub use albums::{Albums, albums};
 pub(crate) use chunks::open_table;
 pub use chunks::{ChunkBytes, Chunks, Positions};
 pub use compare_items::{ItemChange, ItemChanges, compare_items};
+use compare_records::compare_contents;
 pub use compare_records::{Fate, RecordChange, RecordChanges, compare_records, missing_records};
 pub use copy::{Copied, CopyOptions, copy, is_copy_begun};
 pub use export::{Exported, export};
