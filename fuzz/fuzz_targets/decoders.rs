@@ -398,6 +398,13 @@ fn document(data: &[u8]) {
     let told = Told::of(kinds::Format::Documents, data);
     drop(kinds::Format::Documents.fields(&[], data));
     assert!(told.records.iter().all(|record| record == data));
+    let mut bundle = kinds::documents::Bundle::default();
+    for name in ["Index.zip", "Index/Document.iwa", "Metadata/BuildVersionHistory.plist"] {
+        bundle.begin(name.as_bytes());
+        bundle.push(data);
+        bundle.end();
+    }
+    drop(bundle.record());
 }
 
 /// A file of all records of a file holds the same.

@@ -91,3 +91,54 @@ pub(super) fn name_below(path: &ItemPath, folder: &ItemPath) -> Option<Vec<u8>> 
     name.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'/');
     Some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GENERAL: Compartment = Compartment::General;
+    const SEALED: Compartment = Compartment::Sealed;
+
+    /// What becomes of a bundle with these members: names, compartments and contents.
+    fn asset(members: &[(&str, Compartment, &str)]) -> Option<Asset> {
+        let folder = ItemPath::parse_display(b"a/Sticky.rtfd").unwrap();
+        let mut bundle = DocumentBundle::new(folder.clone());
+        for (name, compartment, content) in members {
+            let path = name
+                .split('/')
+                .fold(folder.clone(), |folder, name| folder.join(name.as_bytes()).unwrap());
+            bundle.begin(&path, *compartment);
+            bundle.push(*compartment, content.as_bytes());
+            bundle.end(&path, *compartment, &Content::default(), content.len() as u64);
+        }
+        bundle.asset()
+    }
+
+    #[test]
+    fn a_record_tells_nothing_of_the_other_compartment() {
+        let essence = |compartment, key| {
+            let text = ("TXT.rtf", compartment, "{\\rtf1}");
+            let members = [("a/key.pem", SEALED, key), ("b.png", GENERAL, "b"), text];
+            let Asset { main, .. } = asset(&members).unwrap();
+            assert_eq!(main.compartment, compartment);
+            main.record.essence.to_vec()
+        };
+        assert_eq!(essence(GENERAL, "one"), essence(GENERAL, "two"));
+        assert_ne!(essence(SEALED, "one"), essence(SEALED, "two"));
+    }
+
+    #[test]
+    fn a_bundle_is_called_after_its_folder() {
+        let members = [("TXT.rtf", GENERAL, "{\\rtf1}"), ("text.md", GENERAL, "a")];
+        let Asset { main, beside } = asset(&members).unwrap();
+        assert_eq!(
+            (main.path.name(), main.record.title.as_str()),
+            (&b"TXT.rtf"[..], "Sticky.rtfd")
+        );
+        assert_eq!(main.record.identity.bytes.as_slice(), b"a\0Sticky.rtfd");
+        assert!(beside.iter().all(|folder| main.path.is_below(folder)) && beside.len() == 1);
+        // Nothing that it is opened by, or nothing in it.
+        assert!(asset(&[("b.png", GENERAL, "b")]).is_none());
+        assert!(asset(&[("TXT.rtf", GENERAL, "")]).is_none());
+    }
+}

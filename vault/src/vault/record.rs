@@ -469,6 +469,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_folder_above_the_file_is_the_record() {
+        let path = |text: &str| ItemPath::parse_display(text.as_bytes()).unwrap();
+        let mut place = place(RecordBytes::Derived(Vec::new()));
+        assert_eq!((place.bundle(), place.paths()), (None, vec![path("a"), path("a.xmp")]));
+        place.file = path("a.rtfd/TXT.rtf");
+        place.beside = vec![path("a.rtfd")];
+        assert_eq!(place.bundle(), Some(&path("a.rtfd")));
+        assert_eq!(place.paths(), [path("a.rtfd")]);
+    }
+
     /// spec R-1
     #[test]
     fn what_no_record_has_is_refused() {
