@@ -9,7 +9,7 @@ use std::thread;
 use zeroize::Zeroizing;
 
 use super::alarm::{Alarm, Losses};
-use super::assets::{Asset, Assets, WholeFile};
+use super::assets::{Asset, Assets, WholeFile, essence_of};
 use super::bundles::DocumentBundle;
 use super::chunks::open_table;
 use super::held::{FileCount, Held, HeldItem, Ready};
@@ -901,11 +901,9 @@ impl<'a> Adder<'a> {
         beside: Option<Beside>,
     ) {
         if let Some(mut record) = whole.map(|record| *record) {
-            let is_picture = !matches!(record.kind, Kind::Note | Kind::Mail);
-            if compartment == Compartment::General && is_picture {
+            if !matches!(record.kind, Kind::Note | Kind::Mail) {
                 // What is the same in all the metadata may differ in the picture.
-                let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
-                record.essence.extend(ids);
+                record.essence.extend(essence_of(compartment, content));
             }
             let (path, content) = (path.clone(), content.clone());
             let kind = record.kind;

@@ -64,7 +64,7 @@ struct Folder {
 
 #[derive(Default)]
 struct Message {
-    file: Option<WholeFile>,
+    files: Vec<WholeFile>,
     attachments: Vec<Attachment>,
 }
 
@@ -98,7 +98,7 @@ impl Assets {
         let (store, number) = message_place(&file.path);
         let folder = self.folders.entry(store.to_vec()).or_default();
         let message = folder.messages.entry(number.to_vec()).or_default();
-        message.file = Some(file);
+        message.files.push(file);
     }
 
     /// Takes a file that may be a part of a message, by where it lies.
@@ -112,12 +112,11 @@ impl Assets {
         else {
             return;
         };
-        let ids = content.rows.iter().flat_map(|row| row.reference.id.bytes());
         let attachment = Attachment {
             path: path.clone(),
             compartment,
             section: section.to_owned(),
-            essence: ids.copied().collect(),
+            essence: essence_of(compartment, content),
         };
         let folder = self.folders.entry(store.to_vec()).or_default();
         folder.messages.entry(message.to_vec()).or_default().attachments.push(attachment);
@@ -211,6 +210,17 @@ impl Assets {
     }
 }
 
+/// What is the same when content is, and differs when it does. Nothing of what is sealed: its chunks
+/// have other ids in every pack.
+pub(super) fn essence_of(compartment: Compartment, content: &Content) -> Vec<u8> {
+    match compartment {
+        Compartment::Sealed => Vec::new(),
+        Compartment::Index | Compartment::General => {
+            content.rows.iter().flat_map(|row| row.reference.id.bytes()).copied().collect()
+        }
+    }
+}
+
 /// Whether a table tells of what is at `path`.
 fn is_above(table: &ItemPath, path: &ItemPath) -> bool {
     table.parent().is_none_or(|above| path.is_below(&above))
@@ -219,7 +229,7 @@ fn is_above(table: &ItemPath, path: &ItemPath) -> bool {
 impl Folder {
     fn assets(mut self) -> Vec<Asset> {
         let messages = std::mem::take(&mut self.messages);
-        let messages = messages.into_values().filter_map(Message::asset);
+        let messages = messages.into_values().flat_map(Message::assets);
         let mut assets = self.pictures();
         assets.extend(messages);
         assets
@@ -275,34 +285,43 @@ impl Folder {
 
 impl Message {
     fn forget(&mut self, path: &ItemPath) {
-        self.file.take_if(|file| file.path == *path);
+        self.files.retain(|file| file.path != *path);
         self.attachments.retain(|attachment| attachment.path != *path);
     }
 
-    /// The message with what there is of its parts; none of parts without a message.
-    fn asset(self) -> Option<Asset> {
-        let Self { file, mut attachments } = self;
-        let mut asset = Asset { main: file?, beside: Vec::new() };
+    /// The messages of that number, of which one alone has the parts that there are: of several
+    /// nobody knows whose they are.
+    fn assets(self) -> Vec<Asset> {
+        let Self { files, attachments } = self;
+        let assets = files.into_iter().map(|main| Asset { main, beside: Vec::new() });
+        let mut assets: Vec<Asset> = assets.collect();
+        if let [only] = assets.as_mut_slice() {
+            only.join_parts(attachments);
+        }
+        assets
+    }
+}
+
+impl Asset {
+    /// Takes what there is of the parts of a message.
+    fn join_parts(&mut self, mut attachments: Vec<Attachment>) {
         attachments.sort_by(|one, other| one.path.cmp(&other.path));
         let mut sections = BTreeSet::new();
         let mut is_joined = true;
         for Attachment { path, compartment, section, essence } in attachments {
             let essence = [section.as_bytes(), &[0], &essence].concat();
             // The path of what is sealed is told to nobody else.
-            is_joined &= compartment == asset.main.compartment && asset.join(path, &essence);
+            is_joined &= compartment == self.main.compartment && self.join(path, &essence);
             sections.insert(section);
         }
-        let record = &mut asset.main.record;
+        let record = &mut self.main.record;
         let there = u32::try_from(sections.len()).unwrap_or(u32::MAX);
         record.apart = record.apart.saturating_sub(there);
         if is_joined && record.apart == 0 {
             record.warnings.retain(|warning| *warning != messages::PARTIAL);
         }
-        Some(asset)
     }
-}
 
-impl Asset {
     /// Takes a file that belongs to it; more of them than a tree takes stay items of their own.
     fn join(&mut self, path: ItemPath, essence: &[u8]) -> bool {
         let length: usize = self.beside.iter().map(|path| path.key().len()).sum();
@@ -472,6 +491,42 @@ mod tests {
         ] {
             assert_eq!(assets(files), expected, "{files:?}");
         }
+    }
+
+    #[test]
+    fn a_message_has_its_parts_and_of_two_none_is_lost() {
+        use crate::chunk::{ChunkType, Reference, Row, chunk_id};
+        use crate::id::MacKey;
+
+        let path = |text: &str| ItemPath::parse_display(text.as_bytes()).unwrap();
+        let id = chunk_id(&MacKey::new([1; 32]), ChunkType::Data, b"a part");
+        let row = Row { reference: Reference { tag: None, id }, length: 6 };
+        let content = Content { rows: vec![row], ..Content::default() };
+        let told = |files: &[&str], compartment: Compartment| {
+            let mut assets = Assets::default();
+            assets.take_attachment(&path("a/Attachments/47/2/b.pdf"), compartment, &content);
+            for file in files {
+                let mut message = picture(file, Kind::Mail, None);
+                message.compartment = compartment;
+                message.record.apart = 1;
+                message.record.warnings.push(messages::PARTIAL);
+                assets.take_message(message);
+            }
+            let found = assets.end_folders(None);
+            let told = found.into_iter().map(|Asset { main, beside }| {
+                let essence = main.record.essence.len();
+                (beside.len(), main.record.apart, main.record.warnings.len(), essence)
+            });
+            told.collect::<Vec<_>>()
+        };
+        let one = "a/Messages/47.partial.emlx";
+        let general = told(&[one], Compartment::General);
+        assert_eq!(general, [(1, 0, 0, b"2\0".len() + id.bytes().len())]);
+        // Ids of sealed chunks do not last.
+        assert_eq!(told(&[one], Compartment::Sealed), [(1, 0, 0, b"2\0".len())]);
+        let two = told(&[one, "a/Sent/47.partial.emlx"], Compartment::General);
+        assert_eq!(two, [(0, 1, 1, 0), (0, 1, 1, 0)]);
+        assert!(told(&[], Compartment::General).is_empty());
     }
 
     #[test]
