@@ -5,7 +5,8 @@ const MILLISECONDS_MIN: i64 = 100_000_000_000;
 /// The latest date that is one, in seconds: the last of the year 9999.
 const LAST: i64 = 253_402_300_799;
 /// Seconds of a day.
-const DAY: i64 = 86_400;
+/// A day, in seconds.
+pub(super) const DAY: i64 = 86_400;
 
 /// A number of seconds, milliseconds or microseconds; none for 0 and for what is no date.
 pub(super) fn since_1970(number: i64) -> Option<i64> {

@@ -3,9 +3,8 @@
 use super::items::{Alarm, Item, Items, Location, Person, When};
 use super::zone::Clock;
 use crate::kinds::compose::{Composed, escape, param};
-use crate::kinds::dates::civil;
+use crate::kinds::dates::{DAY, civil};
 
-const DAY: i64 = 86_400;
 /// The longest record, in bytes.
 const RECORD_MAX: usize = 32 << 20;
 

@@ -12,7 +12,8 @@ const PARTS: [(&str, &str); 5] = [
     ("W", "BYWEEKNO"),
 ];
 const FREQUENCIES: [&str; 4] = ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"];
-const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+/// From Monday on.
+pub(super) const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 /// The columns of a rule behind that of its owner.
 pub(super) const COLUMNS: [&str; 8] = [

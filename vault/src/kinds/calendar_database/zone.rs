@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
+use super::rule::WEEKDAYS;
 use crate::kinds::compose::Composed;
-use crate::kinds::dates::{civil, days};
+use crate::kinds::dates::{DAY, civil, days};
 
-const DAY: i64 = 86_400;
 /// How the zone is called that is wherever one is.
 const FLOATING: &str = "_float";
 /// Names of UTC.
@@ -29,8 +29,6 @@ const LAST: i64 = 2100;
 const FIRST: i64 = -2_208_988_800;
 /// The longest time from one onset to the next in a year that has two.
 const PAUSE_MAX: i64 = 300 * DAY;
-
-const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 /// The zones that a database names, by their names.
 #[derive(Default)]

@@ -7,16 +7,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use memchr::memchr;
 use zeroize::Zeroizing;
 
 use super::emlx::ELSEWHERE;
 use super::header::HeaderFields;
-use super::mime::{self, Part};
-use super::{Form, Opened};
-use crate::kinds::bytes::{start, tail};
+use super::mime::{self, ENCODING, Encoding, Part};
+use super::{Form, Opened, line_end};
+use crate::kinds::bytes::tail;
 
-const ENCODING: &str = "Content-Transfer-Encoding";
 /// How many bytes are a line of base64, of 76 digits.
 const LINE_BYTES: usize = 57;
 
@@ -57,11 +55,9 @@ pub fn complete(record: &[u8], attachments: &[Attachment<'_>]) -> Zeroizing<Vec<
 
 /// Adds a part with what is in it.
 fn push(part: &Part<'_>, attachment: &Attachment<'_>, end: &str, message: &mut Vec<u8>) {
-    let fields = HeaderFields::new(part.whole);
-    let encoding = fields.value(ENCODING).trim_ascii().to_ascii_lowercase();
-    let is_plain = matches!(encoding.as_slice(), b"" | b"7bit" | b"8bit" | b"binary");
-    let is_as_named = attachment.is_encoded || is_plain || encoding == b"base64";
-    for field in fields.filter(|field| !field.is(ELSEWHERE)) {
+    let is_ready = attachment.is_encoded || part.encoding == Encoding::Plain;
+    let is_as_named = is_ready || part.encoding == Encoding::Base64;
+    for field in HeaderFields::new(part.whole).filter(|field| !field.is(ELSEWHERE)) {
         if is_as_named || !field.is(ENCODING) {
             message.extend_from_slice(field.whole);
         }
@@ -70,7 +66,7 @@ fn push(part: &Part<'_>, attachment: &Attachment<'_>, end: &str, message: &mut V
         message.extend_from_slice(format!("{ENCODING}: base64{end}").as_bytes());
     }
     message.extend_from_slice(end.as_bytes());
-    if attachment.is_encoded || is_plain {
+    if is_ready {
         message.extend_from_slice(attachment.content);
         return;
     }
@@ -78,12 +74,6 @@ fn push(part: &Part<'_>, attachment: &Attachment<'_>, end: &str, message: &mut V
         message.extend_from_slice(STANDARD.encode(line).as_bytes());
         message.extend_from_slice(end.as_bytes());
     }
-}
-
-/// How lines end in a message.
-pub(super) fn line_end(message: &[u8]) -> &'static str {
-    let is_crlf = memchr(b'\n', message).is_some_and(|at| start(message, at).ends_with(b"\r"));
-    if is_crlf { "\r\n" } else { "\n" }
 }
 
 /// Where in `whole` a part of it begins.

@@ -16,6 +16,8 @@ use super::emlx::ELSEWHERE;
 use super::header::{self, HeaderFields};
 use crate::kinds::bytes::{start, tail};
 
+/// In the header of a part: how its body is written.
+pub(super) const ENCODING: &str = "Content-Transfer-Encoding";
 /// How deep parts are looked for in parts.
 const DEPTH_MAX: usize = 16;
 /// Most parts that are told.
@@ -40,17 +42,20 @@ pub(super) struct Part<'a> {
     /// Its content is in a file of its own.
     pub(super) is_elsewhere: bool,
     charset: String,
-    encoding: Encoding,
+    pub(super) encoding: Encoding,
     body: &'a [u8],
     /// Header and body.
     pub(super) whole: &'a [u8],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
+pub(super) enum Encoding {
+    /// As it is.
     Plain,
     Base64,
     QuotedPrintable,
+    /// One that is not known here.
+    Other,
 }
 
 /// The parts of a message in their order.
@@ -99,11 +104,12 @@ impl<'a> Part<'a> {
             Some((main, None)) => main.to_lowercase(),
         };
         let is_kept = disposition.as_ref().is_some_and(ContentType::is_attachment);
-        let encoding = fields.value("Content-Transfer-Encoding").trim_ascii();
+        let encoding = fields.value(ENCODING).trim_ascii();
         let encoding = match encoding.to_ascii_lowercase().as_slice() {
             b"base64" => Encoding::Base64,
             b"quoted-printable" => Encoding::QuotedPrintable,
-            _ => Encoding::Plain,
+            b"" | b"7bit" | b"8bit" | b"binary" => Encoding::Plain,
+            _ => Encoding::Other,
         };
         Self {
             // A message without parts is its first.
@@ -122,7 +128,7 @@ impl<'a> Part<'a> {
     /// How long its content is in bytes, decoded.
     pub(super) fn size(&self) -> usize {
         match self.encoding {
-            Encoding::Plain => self.body.len(),
+            Encoding::Plain | Encoding::Other => self.body.len(),
             Encoding::Base64 => self.body.iter().filter(|byte| is_base64(**byte)).count() * 3 / 4,
             Encoding::QuotedPrintable => quoted_printable(self.body).len(),
         }
@@ -142,7 +148,7 @@ impl<'a> Part<'a> {
 
     fn decode(&self, body: &[u8]) -> Vec<u8> {
         match self.encoding {
-            Encoding::Plain => body.to_vec(),
+            Encoding::Plain | Encoding::Other => body.to_vec(),
             Encoding::Base64 => {
                 let digits: Vec<u8> =
                     body.iter().copied().filter(|byte| is_base64(*byte)).collect();

@@ -19,6 +19,7 @@ mod told;
 
 use std::io::{self, Read};
 
+use memchr::memchr;
 use zeroize::Zeroizing;
 
 pub use apart::{Attachment, complete};
@@ -234,11 +235,17 @@ fn end_message(file: &mut Vec<u8>) {
     }
 }
 
+/// How lines end in a message.
+fn line_end(message: &[u8]) -> &'static str {
+    let is_crlf = memchr(b'\n', message).is_some_and(|at| start(message, at).ends_with(b"\r"));
+    if is_crlf { "\r\n" } else { "\n" }
+}
+
 fn write_quoted(opened: &Opened<'_>, file: &mut Vec<u8>) {
     let message = opened.message;
     let sent = date::parse(HeaderFields::new(message).value("Date"));
     let date = sent.or_else(|| emlx::date_received(opened.list));
-    let end = apart::line_end(message);
+    let end = line_end(message);
     let separator = format!("From MAILER-DAEMON {}{end}", date::asctime(date.unwrap_or_default()));
     file.extend_from_slice(separator.as_bytes());
     for line in message.split_inclusive(|byte| *byte == b'\n') {
